@@ -1,0 +1,123 @@
+"""What a job is asked to do and what it gives back: plain values, no wire, no files open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from cleanplate_server.models.protocols import EngineInfo, Prompt
+
+Effort = Literal["fast", "balanced", "best"]
+Delivery = Literal["plate", "patch", "matte"]
+EngineKind = Literal["segmenter", "propagator", "inpainter", "matter"]
+
+
+@dataclass(frozen=True)
+class RemoveOperation:
+    """Find objects, follow them, fill what was behind them.
+
+    Args:
+        prompts: at least one.
+        grow_px: masks are grown by so much before filling; None lets the picture's size choose.
+        feather_px: width of the soft edge inside the grown mask; None lets the picture's size choose.
+    """
+
+    prompts: tuple[Prompt, ...]
+    grow_px: int | None = None
+    feather_px: int | None = None
+
+
+@dataclass(frozen=True)
+class TrackOperation:
+    """Find objects and follow them."""
+
+    prompts: tuple[Prompt, ...]
+    grow_px: int = 0
+
+
+@dataclass(frozen=True)
+class FillOperation:
+    """Fill under given masks: a folder of PNGs, a pattern, or a matte file. Nothing outside them changes unless grown."""
+
+    masks_path: Path
+    grow_px: int = 0
+    feather_px: int = 0
+
+
+@dataclass(frozen=True)
+class MatteOperation:
+    """Soft alpha for objects; without prompts, for the people in the picture."""
+
+    prompts: tuple[Prompt, ...] = ()
+
+
+Operation = RemoveOperation | TrackOperation | FillOperation | MatteOperation
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where and how media is written. An empty codec lets the path's ending and the source's depth choose."""
+
+    path: Path
+    codec: str = ""
+    delivery: Delivery = "plate"
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One piece of work on one clip range.
+
+    Args:
+        path: media file, folder of images or pattern.
+        operation: what to do.
+        output: where it goes.
+        stream_index: counted among the video streams.
+        start_frame, frame_count: the range without handles; None is up to the end of the media.
+        handle_count: spare frames on each side.
+        engines: chosen engines by kind; the registry chooses the others.
+        effort: time against quality.
+    """
+
+    path: Path
+    operation: Operation
+    output: Output
+    stream_index: int = 0
+    start_frame: int = 0
+    frame_count: int | None = None
+    handle_count: int = 0
+    engines: dict[EngineKind, str] = field(default_factory=dict)
+    effort: Effort = "balanced"
+
+
+@dataclass(frozen=True)
+class EngineUse:
+    """An engine that ran, for the manifest."""
+
+    kind: EngineKind
+    info: EngineInfo
+    weights_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Take:
+    """One finished result of a clip.
+
+    Args:
+        path: the media.
+        manifest_path: JSON beside it: engines, licences, parameters, prompts, time, machine.
+        masks_path: folder of the masks that were used, None when none were kept.
+        frame_count: frames in the media.
+        start_timecode: of its first frame, empty when the source has none.
+        engines: which ran.
+        notes: sentences worth telling the user.
+    """
+
+    path: Path
+    manifest_path: Path
+    masks_path: Path | None
+    frame_count: int
+    start_timecode: str
+    engines: tuple[EngineUse, ...]
+    notes: tuple[str, ...] = ()
