@@ -1,0 +1,70 @@
+"""Dense motion without weights."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.models.protocols import Flow, Luma
+
+Effort = Literal["fast", "balanced", "best"]
+
+_SMALLEST_SIDE_PX = 32
+"""DIS needs room for its pyramid of 8x8 patches; smaller pictures are padded to this."""
+
+_PRESETS = {
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
+    "balanced": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "best": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
+}
+
+
+class DisFlow:
+    """Dense inverse search flow (Kroeger et al., ECCV 2016), a `FlowEstimator`.
+
+    Args:
+        effort: how fine the search is; ``best`` refines at full resolution.
+    """
+
+    def __init__(self, *, effort: Effort = "balanced") -> None:
+        self._search = cv2.DISOpticalFlow.create(_PRESETS[effort])
+
+    def flow(self, source: Luma, target: Luma) -> Flow:
+        """Finds where each source pixel lies in the target.
+
+        Args:
+            source, target: float32 [H, W], nominal 0 to 1.
+
+        Returns:
+            float32 [H, W, 2]: (dx, dy) in pixels from each source pixel to its place in the target.
+        """
+        return self.flow_of_bytes(to_bytes(source), to_bytes(target))
+
+    def flow_of_bytes(self, source: NDArray[np.uint8], target: NDArray[np.uint8]) -> Flow:
+        """The same for uint8 [H, W] pictures, 0 to 255."""
+        height, width = source.shape
+        down, right = max(0, _SMALLEST_SIDE_PX - height), max(0, _SMALLEST_SIDE_PX - width)
+        padded = [cv2.copyMakeBorder(p, 0, down, 0, right, cv2.BORDER_REPLICATE) for p in (source, target)]
+        motion = self._search.calc(padded[0], padded[1], None)
+        return np.ascontiguousarray(motion[:height, :width], np.float32)
+
+
+def to_bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Clips a float32 picture of nominal range 0 to 1 to uint8 0 to 255; what is not a number becomes 0."""
+    return np.rint(np.clip(np.nan_to_num(picture), 0.0, 1.0) * 255.0).astype(np.uint8)
+
+
+def sample_along(picture: NDArray[np.float32], motion: Flow) -> NDArray[np.float32]:
+    """Fetches a picture along a flow: result[y, x] = picture at (x, y) + motion[y, x].
+
+    Args:
+        picture: float32 [H, W] or [H, W, C]; beyond its border the nearest pixel counts.
+        motion: float32 [H, W, 2].
+    """
+    height, width = motion.shape[:2]
+    x = motion[..., 0] + np.arange(width, dtype=np.float32)
+    y = motion[..., 1] + np.arange(height, dtype=np.float32)[:, None]
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)

@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""Prints DAVIS J, F and J&F of the embedded propagator over a folder of sequences, the first mask given.
+
+    track_quality.py CLIPS_FOLDER MASKS_OUT [SEQUENCE ...] [--effort fast|balanced|best]
+
+CLIPS_FOLDER holds ``JPEGImages/480p/NAME/%05d.jpg`` and ``Annotations/480p/NAME/%05d.png``. The predicted masks are
+kept as MASKS_OUT/NAME/%05d.png (255 = object). Metrics follow Perazzi et al. (CVPR 2016).
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+from cleanplate_server.models.embedded.propagator import FlowPropagator
+from cleanplate_server.models.protocols import RGB, Box, Key, Luma, Mask
+from numpy.typing import NDArray
+
+_BOUNDARY_SHARE = 0.008
+"""Tolerance of the boundary measure as a share of the picture's diagonal."""
+
+
+class JpegFrames:
+    """A folder of numbered JPEG images as `Frames`; keeps the last few decoded."""
+
+    def __init__(self, folder: Path) -> None:
+        self._paths = sorted(folder.glob("*.jpg"))
+        self._recent: dict[int, RGB] = {}
+
+    @property
+    def frames(self) -> range:
+        return range(len(self._paths))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        height, width = self.rgb(0).shape[:2]
+        return height, width
+
+    def rgb(self, frame: int, box: Box | None = None) -> RGB:
+        if frame not in self._recent:
+            picture = cv2.cvtColor(cv2.imread(str(self._paths[frame])), cv2.COLOR_BGR2RGB)
+            self._recent[frame] = picture.astype(np.float32) / np.float32(255.0)
+            self._recent[frame].flags.writeable = False
+            while len(self._recent) > 4:
+                self._recent.pop(next(iter(self._recent)))
+        whole = self._recent[frame]
+        return whole if box is None else whole[box.slices]
+
+    def luma(self, frame: int) -> Luma:
+        return self.rgb(frame) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
+def region(found: Mask, truth: Mask) -> float:
+    """J: intersection over union, 1 when both are empty."""
+    union = np.count_nonzero(found | truth)
+    return np.count_nonzero(found & truth) / union if union else 1.0
+
+
+def outline(mask: Mask) -> Mask:
+    """Pixels that differ from their east, south or south-east neighbour; the last row and column look one way only."""
+    padded = np.pad(mask, ((0, 1), (0, 1)))
+    east, south, both = padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
+    edge = (mask ^ east) | (mask ^ south) | (mask ^ both)
+    edge[-1], edge[:, -1] = (mask ^ east)[-1], (mask ^ south)[:, -1]
+    edge[-1, -1] = False
+    return edge
+
+
+def boundary(found: Mask, truth: Mask) -> float:
+    """F: harmonic mean of boundary precision and recall, matched by dilation."""
+    radius = int(np.ceil(_BOUNDARY_SHARE * np.hypot(*truth.shape)))
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    disk = (x * x + y * y <= radius * radius).astype(np.uint8)
+    a, b = outline(found), outline(truth)
+    if not a.any() or not b.any():
+        return float(a.any() == b.any())
+    near_a, near_b = (cv2.dilate(e.astype(np.uint8), disk) > 0 for e in (a, b))
+    precision = np.count_nonzero(a & near_b) / np.count_nonzero(a)
+    recall = np.count_nonzero(b & near_a) / np.count_nonzero(b)
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def read_mask(path: Path) -> Mask:
+    """Reads a mask image: bool [H, W]."""
+    return cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127
+
+
+def follow(frames: JpegFrames, first: Mask, engine: FlowPropagator) -> list[Mask]:
+    """Follows one object from frame 0 to the end of the shot."""
+    key = Key(frame=0, object_id=1, mask=first)
+    tracker = engine.follow(frames, [key], [key])
+    return [first] + [tracker.step(frame)[0] >= 0.5 for frame in frames.frames[1:]]
+
+
+def measure(clips: Path, name: str, out: Path, *, engine: FlowPropagator) -> tuple[float, float, float]:
+    """Runs one sequence: mean J, mean F (both end frames apart) and seconds a frame."""
+    truth_paths = sorted((clips / "Annotations/480p" / name).glob("*.png"))
+    truths: list[NDArray[np.bool_]] = [read_mask(p) for p in truth_paths]
+    frames = JpegFrames(clips / "JPEGImages/480p" / name)
+    began = time.perf_counter()
+    found = follow(frames, truths[0], engine)
+    seconds = (time.perf_counter() - began) / len(found)
+    (out / name).mkdir(parents=True, exist_ok=True)
+    for path, mask in zip(truth_paths, found, strict=True):
+        cv2.imwrite(str(out / name / path.name), mask.astype(np.uint8) * 255)
+    pairs = list(zip(found, truths, strict=True))[1:-1]
+    return (
+        float(np.mean([region(f, t) for f, t in pairs])),
+        float(np.mean([boundary(f, t) for f, t in pairs])),
+        seconds,
+    )
+
+
+def main() -> None:
+    """Prints one line for each sequence, and the mean."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("sequences", nargs="*")
+    parser.add_argument("--effort", choices=("fast", "balanced", "best"), default="balanced")
+    options = parser.parse_args()
+    engine = FlowPropagator(effort=options.effort)
+    names = options.sequences or sorted(p.name for p in (options.clips / "JPEGImages/480p").iterdir())
+    rows = []
+    print(f"{'sequence':16} {'J':>6} {'F':>6} {'JF':>6}  s/frame")  # noqa: T201
+    for name in names:
+        rows.append(measure(options.clips, name, options.out, engine=engine))
+        j, f, seconds = rows[-1]
+        print(f"{name:16} {j:6.3f} {f:6.3f} {(j + f) / 2:6.3f}  {seconds:.3f}", flush=True)  # noqa: T201
+    j, f, seconds = np.mean(rows, 0)
+    print(f"{'mean':16} {j:6.3f} {f:6.3f} {(j + f) / 2:6.3f}  {seconds:.3f}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
