@@ -1,0 +1,88 @@
+"""Colour models over the few colours that a picture is made of, and distances that keep to its edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.float32]
+
+_COLOUR_COUNT = 64
+_SAMPLE_COUNT = 6000
+
+
+@dataclass(frozen=True)
+class Palette:
+    """A picture as the indices of a few colours.
+
+    Args:
+        indices: int [h, w] into the colours.
+        kinship: float32 [K, K], how much one colour speaks for another; rows sum to 1.
+    """
+
+    indices: NDArray[np.intp]
+    kinship: Picture
+
+    @classmethod
+    def of(cls, lab: Picture, *, radius_px: int) -> Palette:
+        """Clusters float32 [h, w, 3] colours (L*a*b* over 100), averaged over squares of the radius."""
+        size = (2 * radius_px + 1, 2 * radius_px + 1)
+        rows = np.asarray(cv2.blur(lab, size), np.float32).reshape(-1, 3)
+        # Lightness varies with shading within one thing, hue less so.
+        rows = rows * np.array([0.7, 1.3, 1.3], np.float32)
+        sample = rows[:: max(1, len(rows) // _SAMPLE_COUNT)]
+        count = min(_COLOUR_COUNT, len(sample))
+        cv2.setRNGSeed(1)
+        stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1e-4)
+        centres = np.asarray(cv2.kmeans(sample, count, None, stop, 1, cv2.KMEANS_PP_CENTERS)[2], np.float32)
+        squares = np.square(centres).sum(1)
+        indices = np.argmin(squares - 2.0 * (rows @ centres.T), axis=1).reshape(lab.shape[:2])
+        apart = np.maximum(squares[:, None] + squares - 2.0 * (centres @ centres.T), 0.0)
+        kinship = np.exp(-apart / np.float32(2.0 * 0.03**2))
+        return cls(indices, (kinship / kinship.sum(1, keepdims=True)).astype(np.float32))
+
+    def log_odds(self, inside: Picture, outside: Picture) -> Picture:
+        """Compares how often each pixel's colour occurs in two weightings.
+
+        Args:
+            inside, outside: float32 [h, w] weights of each pixel as an example of the object and of the rest.
+
+        Returns:
+            float32 [h, w] log odds, object positive.
+        """
+        shares = []
+        for weight in (inside, outside):
+            counts = np.bincount(self.indices.ravel(), weight.ravel(), minlength=len(self.kinship))
+            counts = counts @ self.kinship
+            shares.append((counts + 1e-6) / (counts.sum() + 1e-6 * len(counts)))
+        floor = 0.15 / len(self.kinship)
+        ratio = np.log((shares[0] + floor) / (shares[1] + floor)).astype(np.float32)
+        return np.asarray(ratio[self.indices], np.float32)
+
+
+def distances_along(cost: tuple[Picture, Picture], seeds: NDArray[np.bool_], *, sweeps: int = 5) -> Picture:
+    """Geodesic distance from seeds, by fast sweeping over rows and columns (Criminisi et al., ECCV 2008).
+
+    Args:
+        cost: price of the step to the right and to the lower neighbour, float32 [h, w] each, above 0.
+        seeds: bool [h, w].
+        sweeps: times that each of the four directions is swept.
+
+    Returns:
+        float32 [h, w], 1e6 everywhere without seeds.
+    """
+    distance = np.where(seeds, 0.0, 1e6).astype(np.float64)
+    if not seeds.any():
+        return distance.astype(np.float32)
+    ahead = [np.zeros(seeds.shape), np.zeros(seeds.shape)]
+    ahead[0][:, 1:], ahead[1][1:] = np.cumsum(cost[0][:, :-1], 1), np.cumsum(cost[1][:-1], 0)
+    for _ in range(sweeps):
+        for axis, run in enumerate(ahead):
+            along = 1 - axis
+            distance = np.minimum.accumulate(distance - run, axis=along) + run
+            back = np.flip(distance + run, along)
+            distance = np.flip(np.minimum.accumulate(back, axis=along), along) - run
+    return distance.astype(np.float32)

@@ -1,0 +1,195 @@
+"""Finds an object from clicks, boxes, strokes and earlier masks, without weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.errors import MaskError, PromptError
+from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_filter
+from cleanplate_server.models.embedded.palette import Palette, distances_along
+from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Prompt, Stroke
+
+Picture = NDArray[np.float32]
+
+_WORKING_AREA_PX = 360 * 202
+_SCALES = (0.06, 0.11, 0.18, 0.27)
+"""Radii that an object may have around one click, as shares of the root of the picture's area."""
+_SEED_SHARE = 0.01
+"""Radius of what a click surely covers, as a share of the root of the picture's area."""
+_SURE = 12.0
+_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """What a prompt says for certain, at working size: two bool [h, w]."""
+
+    inside: Mask
+    outside: Mask
+
+
+class GrabCutSegmenter:
+    """Iterated cuts with colour models learned from the prompt, a `Segmenter`.
+
+    After GrabCut (Rother et al., SIGGRAPH 2004) and geodesic star convexity (Gulshan et al., CVPR 2010).
+    """
+
+    @property
+    def info(self) -> EngineInfo:
+        return EngineInfo(name="embedded")
+
+    def prepare(self, rgb: RGB) -> CutImage:
+        """Makes one frame ready for prompts: float32 [H, W, 3], nominal 0 to 1."""
+        return CutImage(rgb)
+
+
+class CutImage:
+    """One frame made ready, a `PreparedImage`."""
+
+    def __init__(self, rgb: RGB) -> None:
+        self._picture = np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
+        height, width = rgb.shape[:2]
+        self._shrink = min(1.0, float(np.sqrt(_WORKING_AREA_PX / (height * width))))
+        self._size = max(1, round(height * self._shrink)), max(1, round(width * self._shrink))
+        small = cv2.resize(self._picture, self._size[::-1], interpolation=cv2.INTER_AREA)
+        self._lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32) / np.float32(100.0)
+        self._weights = edge_weights(self._lab)
+        # A step costs 1 on an edge and little on smooth ground, so that distance means "how much is between".
+        self._steps = (1.02 - self._weights[0], 1.02 - self._weights[1])
+        self._palettes = (Palette.of(self._lab, radius_px=0), Palette.of(self._lab, radius_px=4))
+
+    def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
+        """Finds the object; see `PreparedImage.segment`."""
+        _check(prompt, previous, self._picture.shape[:2])
+        if prompt.mask is not None and not (prompt.points or prompt.strokes or prompt.box):
+            return (Candidate(prompt.mask.copy(), 1.0),)
+        seeds = self._seeds(prompt)
+        known = prompt.mask if prompt.mask is not None else previous
+        found = [self._settle(seeds, start) for start in self._starts(prompt, seeds, known)]
+        found.sort(key=lambda pair: -pair[1])
+        return tuple(Candidate(self._sharpened(u), score) for u, score in found[:3])
+
+    def _seeds(self, prompt: Prompt) -> Seeds:
+        inside, outside = np.zeros(self._size, np.uint8), np.zeros(self._size, np.uint8)
+        radius = max(1, round(_SEED_SHARE * float(np.sqrt(self._size[0] * self._size[1]))))
+        for point in prompt.points:
+            target = inside if point.inside else outside
+            cv2.circle(target, self._place(point.x, point.y), radius, 1, cv2.FILLED)
+        for stroke in prompt.strokes:
+            self._draw(inside if stroke.inside else outside, stroke)
+        if prompt.box is not None:
+            outside[~self._box_mask(prompt.box)] = 1
+        return Seeds((inside > 0) & (outside == 0), outside > 0)
+
+    def _place(self, x: float, y: float) -> tuple[int, int]:
+        return (
+            min(self._size[1] - 1, int((x + 0.5) * self._shrink)),
+            min(self._size[0] - 1, int((y + 0.5) * self._shrink)),
+        )
+
+    def _draw(self, target: NDArray[np.uint8], stroke: Stroke) -> None:
+        radius = max(0, round(stroke.radius_px * self._shrink))
+        places = [self._place(x, y) for x, y in stroke.points]
+        for a, b in zip(places, places[1:] or places, strict=False):
+            cv2.line(target, a, b, 1, thickness=2 * radius + 1)
+
+    def _box_mask(self, box: Box) -> Mask:
+        mask = np.zeros(self._size, np.bool_)
+        (x0, y0), (x1, y1) = self._place(box.x0, box.y0), self._place(box.x1 - 1, box.y1 - 1)
+        mask[y0 : y1 + 1, x0 : x1 + 1] = True
+        return mask
+
+    def _starts(self, prompt: Prompt, seeds: Seeds, known: Mask | None) -> list[Picture]:
+        """First guesses, as log odds float32 [h, w]: one for each size that the object may have."""
+        if known is not None and known.any():
+            small = cv2.resize(known.astype(np.float32), self._size[::-1], interpolation=cv2.INTER_AREA)
+            return [(np.asarray(small, np.float32) - np.float32(0.5)) * np.float32(3.0)]
+        if prompt.box is not None:
+            inside = self._box_mask(prompt.box).astype(np.float32)
+            return [inside * np.float32(2.5) - np.float32(1.5)]
+        away = np.asarray(cv2.distanceTransform((~seeds.inside).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+        scale = float(np.sqrt(self._size[0] * self._size[1]))
+        return [np.clip((r * scale - away) / np.float32(0.5 * r * scale), -3.0, 2.0) for r in _SCALES]
+
+    def _settle(self, seeds: Seeds, start: Picture) -> tuple[Picture, float]:
+        """Cuts, learns colours, and cuts again: u float32 [h, w] in [0, 1] and its score."""
+        bound = self._pull(seeds, start)
+        u = 1.0 / (1.0 + np.exp(-2.0 * start))
+        for _ in range(_ROUNDS):
+            u = cut(self._evidence(seeds, u, start, bound), self._weights, smoothness=2.5, steps=40)
+        return self._connected(u, seeds), self._score(u)
+
+    def _pull(self, seeds: Seeds, start: Picture) -> Picture:
+        """Log odds from which seeds lie nearer along the picture."""
+        near = distances_along(self._steps, seeds.inside)
+        far = distances_along(self._steps, seeds.outside | (start <= -1.4))
+        return np.asarray(2.0 * (far - near) / (far + near + 1e-3), np.float32)
+
+    def _evidence(self, seeds: Seeds, u: Picture, start: Picture, bound: Picture) -> Picture:
+        around = (1.0 - u) * (start > -50.0)
+        sure = seeds.inside.astype(np.float32) * np.float32(0.02 * u.size / max(1, np.count_nonzero(seeds.inside)))
+        colour = sum(p.log_odds(u + sure, around) for p in self._palettes)
+        evidence = np.clip(np.float32(0.6) * colour, -4.0, 4.0) + np.float32(0.5) * start + bound
+        evidence[seeds.inside], evidence[seeds.outside] = _SURE, -_SURE
+        return np.asarray(evidence, np.float32)
+
+    def _connected(self, u: Picture, seeds: Seeds) -> Picture:
+        """Keeps the parts that hold a seed, or all where there is none."""
+        if not seeds.inside.any():
+            return u
+        _, labels = cv2.connectedComponents((u >= 0.5).astype(np.uint8), connectivity=4)
+        held = np.unique(labels[seeds.inside])
+        return np.where(np.isin(labels, held[held > 0]), u, np.minimum(u, 0.0)).astype(np.float32)
+
+    def _score(self, u: Picture) -> float:
+        """How well the border lies on edges of the picture, from 0 to 1."""
+        mask = u >= 0.5
+        across, down = mask[:, 1:] ^ mask[:, :-1], mask[1:] ^ mask[:-1]
+        length = np.count_nonzero(across) + np.count_nonzero(down)
+        if not length:
+            return 0.0
+        on_edge = (1.0 - self._weights[0][:, :-1])[across].sum() + (1.0 - self._weights[1][:-1])[down].sum()
+        return float(on_edge / length)
+
+    def _sharpened(self, u: Picture) -> Mask:
+        """Brings u to full size along the picture's own edges: bool [H, W]."""
+        height, width = self._picture.shape[:2]
+        soft = np.asarray(cv2.resize(u, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        radius = max(1, round(2.0 / self._shrink))
+        return guided_filter(self._picture, soft, radius_px=radius, epsilon=1e-4) >= 0.5
+
+
+def _check(prompt: Prompt, previous: Mask | None, size: tuple[int, ...]) -> None:
+    """Refuses what cannot be answered; the values are in the message."""
+    height, width = size
+    places = [(p.x, p.y) for p in prompt.points] + [xy for s in prompt.strokes for xy in s.points]
+    for x, y in places:
+        if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
+            raise PromptError(
+                f"the point ({x:g}, {y:g}) is outside the picture, which is {width} wide and {height} high;"
+                " click inside it"
+            )
+    box = prompt.box
+    if box is not None and (min(box.x1, width) <= max(box.x0, 0) or min(box.y1, height) <= max(box.y0, 0)):
+        raise PromptError(
+            f"the box from ({box.x0}, {box.y0}) to ({box.x1}, {box.y1}) holds nothing of the picture, which is"
+            f" {width} wide and {height} high; draw it around the object"
+        )
+    for mask in (prompt.mask, previous):
+        if mask is not None and mask.shape != (height, width):
+            raise MaskError(
+                f"the mask is {mask.shape}, the frame is {(height, width)}; give a mask of the frame's size"
+            )
+    if prompt.mask is not None and not prompt.mask.any():
+        raise MaskError(f"the mask for frame {prompt.frame} is empty; mark the object in it")
+    positive = any(p.inside for p in prompt.points) or any(s.inside for s in prompt.strokes)
+    shown = prompt.mask is not None or (previous is not None and bool(previous.any()))
+    if not (positive or box is not None or shown):
+        raise PromptError(
+            f"the prompt on frame {prompt.frame} has no click, stroke or box on the object"
+            f" ({len(prompt.points)} clicks, all outside it); click on the object first"
+        )
