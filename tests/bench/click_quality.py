@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
 from cleanplate_server.models.embedded.segmenter import GrabCutSegmenter
 from cleanplate_server.models.protocols import Mask, Point, Prompt
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -18,10 +19,13 @@ Picture = NDArray[np.float32]
 _WORKING_AREA_PX = 360 * 202
 _SCALES = (0.06, 0.11, 0.18, 0.27)
 """Radii that an object may have around one click, as shares of the root of the picture's area."""
+_CORRECTION_SCALES = (0.05, 0.12, 0.24)
 _SEED_SHARE = 0.01
 """Radius of what a click surely covers, as a share of the root of the picture's area."""
 _SURE = 12.0
 _ROUNDS = 4
+_TOLD_SHARE = 0.03
+"""Seeds weigh at least as much as this share of the picture."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class CutImage:
     """One frame made ready, a `PreparedImage`."""
 
     def __init__(self, rgb: RGB) -> None:
-        self._picture = np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
+        self._picture: RGB = np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
         height, width = rgb.shape[:2]
         self._shrink = min(1.0, float(np.sqrt(_WORKING_AREA_PX / (height * width))))
         self._size = max(1, round(height * self._shrink)), max(1, round(width * self._shrink))
@@ -94,7 +98,7 @@ class CutImage:
     def _draw(self, target: NDArray[np.uint8], stroke: Stroke) -> None:
         radius = max(0, round(stroke.radius_px * self._shrink))
         places = [self._place(x, y) for x, y in stroke.points]
-        for a, b in zip(places, places[1:] or places, strict=False):
+        for a, b in pairwise([places[0], *places]):
             cv2.line(target, a, b, 1, thickness=2 * radius + 1)
 
     def _box_mask(self, box: Box) -> Mask:
@@ -106,14 +110,31 @@ class CutImage:
     def _starts(self, prompt: Prompt, seeds: Seeds, known: Mask | None) -> list[Picture]:
         """First guesses, as log odds float32 [h, w]: one for each size that the object may have."""
         if known is not None and known.any():
-            small = cv2.resize(known.astype(np.float32), self._size[::-1], interpolation=cv2.INTER_AREA)
-            return [(np.asarray(small, np.float32) - np.float32(0.5)) * np.float32(3.0)]
+            return self._corrections(seeds, known)
         if prompt.box is not None:
             inside = self._box_mask(prompt.box).astype(np.float32)
             return [inside * np.float32(2.5) - np.float32(1.5)]
-        away = np.asarray(cv2.distanceTransform((~seeds.inside).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-        scale = float(np.sqrt(self._size[0] * self._size[1]))
-        return [np.clip((r * scale - away) / np.float32(0.5 * r * scale), -3.0, 2.0) for r in _SCALES]
+        return [self._bump(seeds.inside, share) for share in _SCALES]
+
+    def _corrections(self, seeds: Seeds, known: Mask) -> list[Picture]:
+        """What is known, changed around the clicks that contradict it, by more or by less."""
+        small = cv2.resize(known.astype(np.float32), self._size[::-1], interpolation=cv2.INTER_AREA)
+        base = (np.asarray(small, np.float32) - np.float32(0.5)) * np.float32(3.0)
+        missed, excess = seeds.inside & (base < 0), seeds.outside & (base > 0)
+        if not (missed.any() or excess.any()):
+            return [base]
+        return [
+            np.minimum(np.maximum(base, self._bump(missed, share)), -self._bump(excess, share))
+            for share in _CORRECTION_SCALES
+        ]
+
+    def _bump(self, seeds: Mask, share: float) -> Picture:
+        """Log odds of a round thing of a size around seeds: 2 at them, -3 far away and without any."""
+        if not seeds.any():
+            return np.full(self._size, -3.0, np.float32)
+        away = np.asarray(cv2.distanceTransform((~seeds).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+        radius = share * float(np.sqrt(self._size[0] * self._size[1]))
+        return np.asarray(np.clip((radius - away) / np.float32(0.5 * radius), -3.0, 2.0), np.float32)
 
     def _settle(self, seeds: Seeds, start: Picture) -> tuple[Picture, float]:
         """Cuts, learns colours, and cuts again: u float32 [h, w] in [0, 1] and its score."""
@@ -130,12 +151,17 @@ class CutImage:
         return np.asarray(2.0 * (far - near) / (far + near + 1e-3), np.float32)
 
     def _evidence(self, seeds: Seeds, u: Picture, start: Picture, bound: Picture) -> Picture:
-        around = (1.0 - u) * (start > -50.0)
-        sure = seeds.inside.astype(np.float32) * np.float32(0.02 * u.size / max(1, np.count_nonzero(seeds.inside)))
-        colour = sum(p.log_odds(u + sure, around) for p in self._palettes)
+        colour = np.zeros(self._size, np.float32)
+        for palette in self._palettes:
+            colour += palette.log_odds(u + self._told(seeds.inside), 1.0 - u + self._told(seeds.outside))
         evidence = np.clip(np.float32(0.6) * colour, -4.0, 4.0) + np.float32(0.5) * start + bound
         evidence[seeds.inside], evidence[seeds.outside] = _SURE, -_SURE
         return np.asarray(evidence, np.float32)
+
+    def _told(self, seeds: Mask) -> Picture:
+        """Weights that let a few seeds count as examples beside all that is guessed."""
+        count = max(1, np.count_nonzero(seeds))
+        return seeds.astype(np.float32) * np.float32(max(1.0, _TOLD_SHARE * seeds.size / count))
 
     def _connected(self, u: Picture, seeds: Seeds) -> Picture:
         """Keeps the parts that hold a seed, or all where there is none."""
