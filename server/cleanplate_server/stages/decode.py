@@ -1,0 +1,396 @@
+"""Clip range to plate frames, one at a time: probing, frame-exact random access, fast sequential reading."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from cleanplate_server.clip import ColorTags, Media, Plate, Timecode
+from cleanplate_server.errors import AccessError, MediaError, NotFoundError, RangeError
+from cleanplate_server.stages import containers, sequences
+from cleanplate_server.stages.formats import pixel_format, to_planes
+from cleanplate_server.stages.media_index import FrameIndex, frame_rate, open_media, read_index, video_stream
+
+_log = logging.getLogger(__name__)
+
+_ASSUMED_RATE = Fraction(24)
+_THREAD_COUNT = min(8, os.cpu_count() or 1)
+"""Frame threads each hold a frame, so memory sets a limit."""
+
+
+def probe(path: Path, *, stream_index: int = 0) -> Media:
+    """Finds out what a media file, a folder of images or a pattern holds.
+
+    Args:
+        path: video file, folder of numbered images, or ``shot.%04d.exr``.
+        stream_index: counts video streams, cover pictures not counted.
+
+    Returns:
+        The media. ``frame_count`` counts the frames that can be decoded, ``missing_frame_count`` those that a
+        truncated file announces beyond them.
+
+    Raises:
+        NotFoundError: no such file, folder or image.
+        AccessError: no permission.
+        InputError: one image, or a folder with several sequences.
+        MediaError: not media, damaged, or of a kind that is not supported.
+    """
+    if sequences.is_pattern(path) or path.is_dir():
+        return _probe_sequence(sequences.find(path))
+    sequences_hint = path.exists() and not path.is_dir()
+    if sequences_hint:
+        sequences.reject_single_image(path)
+    return _probe_file(path, stream_index)
+
+
+def _probe_file(path: Path, stream_index: int) -> Media:
+    with open_media(path) as container:
+        stream = video_stream(container, stream_index)
+        index = read_index(path, stream_index)
+        first = _first_frame(container, stream, path)
+        context = stream.codec_context
+        header = containers.stream_header(stream)
+        time_base = stream.time_base or Fraction(1, 1000)
+        hints = (stream.guessed_rate, stream.base_rate, stream.average_rate)
+        rate, variable = frame_rate(index, time_base, hints)
+        return Media(
+            path=path,
+            stream_index=stream_index,
+            size=(first.height, first.width),
+            format=pixel_format(first.format.name),
+            tags=_with_range(containers.color_tags(context, header), first.format.name),
+            rate=rate,
+            time_base=time_base,
+            frame_count=len(index),
+            start_timecode=containers.start_timecode(container, stream, rate),
+            pixel_aspect=containers.pixel_aspect(stream),
+            rotation_degrees=containers.rotation_degrees(first),
+            field_order=containers.field_order(context, header, first),
+            variable_rate=variable,
+            audio=containers.audio_tracks(container),
+            reel=containers.reel_name(container, stream),
+            codec=context.name,
+            missing_frame_count=index.missing_count,
+        )
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> av.VideoFrame:
+    try:
+        return next(container.decode(stream))
+    except (StopIteration, av.error.FFmpegError) as error:
+        raise MediaError(
+            f"no frame of {path} can be decoded ({error}); it is damaged or of an unknown codec"
+        ) from error
+
+
+def _with_range(tags: ColorTags, format_name: str) -> ColorTags:
+    """FFmpeg's yuvj formats are full range by their name."""
+    return replace(tags, full_range=True) if format_name.startswith("yuvj") else tags
+
+
+def _probe_sequence(found: sequences.Sequence) -> Media:
+    first_image = found.image(0)
+    header = sequences.read_header(first_image)
+    frame, context = _decode_image(first_image, found.codec)
+    last, _ = _decode_image(found.image(found.frame_count - 1), found.codec)
+    if (last.height, last.width) != (frame.height, frame.width):
+        raise _other_size(found.image(found.frame_count - 1), last, (frame.height, frame.width))
+    rate = header.rate or _ASSUMED_RATE
+    return Media(
+        path=found.pattern,
+        stream_index=0,
+        size=(frame.height, frame.width),
+        format=pixel_format(frame.format.name),
+        tags=_image_tags(frame, context),
+        rate=rate,
+        time_base=1 / rate,
+        frame_count=found.frame_count,
+        start_timecode=_image_timecode(header.timecode, rate, first_image),
+        pixel_aspect=context.sample_aspect_ratio or Fraction(1),
+        rotation_degrees=containers.rotation_degrees(frame),
+        field_order="unknown" if frame.interlaced_frame else "progressive",
+        first_number=found.first_number,
+        reel=header.reel,
+        codec=found.codec,
+        rate_assumed=header.rate is None,
+    )
+
+
+def _image_tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:
+    """JPEG and PNG say their colour with the frame, PyAV before version 16 only what the decoder has."""
+    tags = ColorTags(
+        primaries=int(getattr(frame, "color_primaries", context.color_primaries)),
+        transfer=int(getattr(frame, "color_trc", context.color_trc)),
+        matrix=int(frame.colorspace),
+        full_range={1: False, 2: True}.get(int(frame.color_range)),
+        chroma_location=2 if frame.format.name in ("yuvj420p", "yuvj422p") else 0,
+    )
+    return _with_range(tags, frame.format.name)
+
+
+def _image_timecode(text: str, rate: Fraction, image: Path) -> Timecode | None:
+    if not text:
+        return None
+    try:
+        return Timecode.parse(text, rate)
+    except RangeError as error:
+        _log.warning("the timecode %s of %s is left out: %s", text, image, error)
+        return None
+
+
+def _decode_image(path: Path, codec: str) -> tuple[av.VideoFrame, av.VideoCodecContext]:
+    """Decodes one image file by itself."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotFoundError(f"image {path} does not exist any more; put it back") from None
+    except PermissionError:
+        raise AccessError(f"image {path} may not be read; ask for permission to read it") from None
+    context = av.CodecContext.create(codec, "r")
+    assert isinstance(context, av.VideoCodecContext)
+    context.thread_type = "SLICE"
+    try:
+        frames = [*context.decode(av.Packet(data)), *context.decode(None)] if data else []
+    except av.error.FFmpegError as error:
+        raise MediaError(
+            f"image {path} cannot be decoded ({error.strerror}); it is damaged, export it again"
+        ) from error
+    if len(frames) != 1 or frames[0].is_corrupt:
+        raise MediaError(f"image {path} cannot be decoded; it is damaged or cut off, export it again")
+    return frames[0], context
+
+
+def _other_size(where: Path, frame: av.VideoFrame, size: tuple[int, int]) -> MediaError:
+    return MediaError(
+        f"{where.name} holds a picture of {frame.width}x{frame.height} where the first one is {size[1]}x{size[0]};"
+        " all must have one size"
+    )
+
+
+class _Source(Protocol):
+    """Where decoded frames come from."""
+
+    index: FrameIndex
+
+    def frame(self, number: int) -> av.VideoFrame: ...
+
+    def run(self, numbers: range) -> Iterator[av.VideoFrame]: ...
+
+    def close(self) -> None: ...
+
+
+class Decoder:
+    """Frames of a media by number.
+
+    Frames are counted by PTS: number n is the n-th picture that is shown. Access is exact with B-frames, open groups
+    of pictures, edit lists, variable rates and a start that is not zero, for decoding always begins at a key packet
+    that the index proves to be early enough. No more than a few frames are held.
+
+    Args:
+        media: what ``probe`` gave.
+
+    Raises:
+        NotFoundError, AccessError, MediaError: the file went away or changed since.
+    """
+
+    def __init__(self, media: Media) -> None:
+        self.media = media
+        self._source: _Source = _ImageSource(media) if media.is_sequence else _FileSource(media)
+
+    @property
+    def index(self) -> FrameIndex:
+        """PTS of each frame and where decoding starts for it."""
+        return self._source.index
+
+    def plate(self, frame: int) -> Plate:
+        """Decodes one frame; cheap for the frame after the last one.
+
+        Raises:
+            RangeError: no such frame.
+            MediaError: the frame cannot be decoded.
+        """
+        self._check(frame)
+        return self._plate(self._source.frame(frame), frame)
+
+    def plates(self, frames: range) -> Iterator[Plate]:
+        """Decodes a range of frames in order.
+
+        Raises:
+            RangeError: a frame beyond the media.
+            MediaError: a frame cannot be decoded; the frames before it have been given.
+        """
+        for frame in (frames[0], frames[-1]) if frames else ():
+            self._check(frame)
+        for number, decoded in zip(frames, self._source.run(frames), strict=True):
+            yield self._plate(decoded, number)
+
+    def close(self) -> None:
+        """Lets go of the file."""
+        self._source.close()
+
+    def __enter__(self) -> Decoder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _check(self, frame: int) -> None:
+        name, last = self.media.path.name, self.media.frame_count - 1
+        if 0 <= frame <= last:
+            return
+        if last < frame <= last + self.media.missing_frame_count:
+            raise MediaError(
+                f"{name} is cut off: frame {last} is the last good one and frame {frame} was asked for;"
+                " copy the file again or end the range there"
+            )
+        raise RangeError(f"{name} has frames 0 to {last}, and frame {frame} was asked for; choose one of these")
+
+    def _plate(self, decoded: av.VideoFrame, frame: int) -> Plate:
+        if (decoded.height, decoded.width) != self.media.size:
+            raise _other_size(self.media.path, decoded, self.media.size)
+        if decoded.format.name != self.media.format.name:
+            raise MediaError(
+                f"{self.media.path.name} changes its pixel format from {self.media.format.name} to"
+                f" {decoded.format.name} at frame {frame}; convert it to one format"
+            )
+        index = self.index
+        return Plate(to_planes(decoded), frame, int(index.pts[frame]), int(index.durations[frame]))
+
+
+class _ImageSource:
+    """Numbered images, each decoded by itself; a run decodes a few ahead."""
+
+    def __init__(self, media: Media) -> None:
+        self._media = media
+        count = np.arange(media.frame_count, dtype=np.int64)
+        self.index = FrameIndex(count, np.ones_like(count), count, count, count, count)
+        self._pool: ThreadPoolExecutor | None = None
+
+    def frame(self, number: int) -> av.VideoFrame:
+        assert self._media.first_number is not None
+        path = sequences.numbered(self._media.path, self._media.first_number + number)
+        frame, _ = _decode_image(path, self._media.codec)
+        if (frame.height, frame.width) != self._media.size:
+            raise _other_size(path, frame, self._media.size)
+        return frame
+
+    def run(self, numbers: range) -> Iterator[av.VideoFrame]:
+        self._pool = self._pool or ThreadPoolExecutor(_THREAD_COUNT, thread_name_prefix="images")
+        ahead: deque[Future[av.VideoFrame]] = deque()
+        for number in numbers:
+            ahead.append(self._pool.submit(self.frame, number))
+            if len(ahead) >= _THREAD_COUNT:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+
+    def close(self) -> None:
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
+
+
+class _FileSource:
+    """One video stream of a file, with a decoder that stands somewhere in it."""
+
+    def __init__(self, media: Media) -> None:
+        self._media = media
+        self.index = read_index(media.path, media.stream_index)
+        self._container = open_media(media.path)
+        self._stream = video_stream(self._container, media.stream_index)
+        # Frame threads delay the first frame after a seek by their number; intra codecs thread within the frame.
+        self._stream.codec_context.thread_type = "SLICE" if self._stream.codec_context.codec.intra_only else "AUTO"
+        self._stream.codec_context.thread_count = _THREAD_COUNT
+        self._decoding: Iterator[av.VideoFrame] | None = None
+        self._next = 0
+        self._last: tuple[int, av.VideoFrame] | None = None
+
+    def frame(self, number: int) -> av.VideoFrame:
+        if self._last and self._last[0] == number:
+            return self._last[1]
+        key = self.index.key_for(number)
+        if self._decoding is None or number < self._next or self.index.first_frame_of(key) > self._next:
+            self._last = None
+            self._decoding = self._decode_from(key)
+        for decoded in self._decoding:
+            found = self.index.frame_at(decoded.pts) if decoded.pts is not None else None
+            if found is None or found < number:
+                continue
+            self._next = found + 1
+            self._last = (found, decoded)
+            if found > number or decoded.is_corrupt:
+                raise self._undecodable(number)
+            return decoded
+        raise self._undecodable(number)
+
+    def run(self, numbers: range) -> Iterator[av.VideoFrame]:
+        return (self.frame(number) for number in numbers)
+
+    def close(self) -> None:
+        self._decoding = self._last = None
+        self._container.close()
+
+    def _undecodable(self, number: int, reason: str = "it is damaged") -> MediaError:
+        self._decoding = None
+        good = f"frame {number - 1} is the last good one" if number else "no frame before it is good"
+        return MediaError(
+            f"frame {number} of {self._media.path.name} cannot be decoded ({reason}); {good},"
+            " so end the range there or copy the file again"
+        )
+
+    def _decode_from(self, key: int) -> Iterator[av.VideoFrame]:
+        """Decodes on from a key packet to the end; the packets before it are passed over undecoded."""
+        waiting = key >= 0
+        for packet in self._packets_from(key):
+            if waiting and packet.pts != self.index.key_pts[key]:
+                continue
+            waiting = False
+            try:
+                yield from packet.decode()
+            except av.error.FFmpegError as error:
+                raise self._undecodable(self._next, error.strerror or str(error)) from error
+
+    def _packets_from(self, key: int) -> Iterator[av.Packet[VideoStream]]:
+        """Packets that begin at the key packet or before it.
+
+        Where a container lands after a seek is its own affair (MPEG-TS guesses, others go by DTS), so each try is
+        checked and the next one goes further back; the last one is the start of the file.
+        """
+        for earlier in (key, key - 1, key - 4, key - 16):
+            if earlier < 0:
+                break
+            target = min(self.index.key_pts[earlier], self.index.key_dts[earlier])
+            self._container.seek(int(target), stream=self._stream)
+            packets = self._container.demux(self._stream)
+            first = next((p for p in packets if p.pts is not None), None)
+            if first is not None and first.pts is not None and self._is_key_until(first.pts, key):
+                yield first
+                yield from packets
+                return
+        yield from self._from_the_start()
+
+    def _is_key_until(self, pts: int, key: int) -> bool:
+        """Whether a packet is a key packet no later than ``key``, by the index."""
+        return bool(np.isin(pts, self.index.key_pts[: key + 1]))
+
+    def _from_the_start(self) -> Iterator[av.Packet[VideoStream]]:
+        self._container.close()
+        self._container = open_media(self._media.path)
+        self._stream = video_stream(self._container, self._media.stream_index)
+        yield from self._container.demux(self._stream)
