@@ -168,6 +168,8 @@ class Media:
         first_number: number in the name of the sequence's first image; None for video files.
         reel: tape or reel name, empty when unknown.
         codec: FFmpeg's name of the codec.
+        missing_frame_count: frames that a truncated file announces after the last good one.
+        rate_assumed: the rate of an image sequence that names none (24 is taken).
     """
 
     path: Path
@@ -187,6 +189,8 @@ class Media:
     first_number: int | None = None
     reel: str = ""
     codec: str = ""
+    missing_frame_count: int = 0
+    rate_assumed: bool = False
 
     @property
     def is_sequence(self) -> bool:
