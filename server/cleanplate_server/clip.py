@@ -27,7 +27,7 @@ class Timecode:
     Args:
         frame: frames since 00:00:00:00, real frames, so drop-frame numbering never changes it.
         rate: frames a second, exact (30000/1001, never 29.97).
-        drop_frame: numbers are skipped each minute but the tenth (SMPTE ST 12-1; 29.97, 59.94 and their multiples alone).
+        drop_frame: numbers are skipped each minute but the tenth (SMPTE ST 12-1; 29.97 and its multiples alone).
     """
 
     frame: int
@@ -57,9 +57,9 @@ class Timecode:
             raise RangeError(f"timecode '{text}' has a field beyond its limit at {nominal} frames a second; correct it")
         skipped = cls._dropped_each_minute(rate) if drop else 0
         if drop and not skipped:
-            raise RangeError(f"'{text}' is drop-frame, which {rate} frames a second do not have; write it with ':' before the frames")
+            raise RangeError(f"'{text}' is drop-frame, which {rate} frames a second do not have; write ':' for ';'")
         if drop and seconds == 0 and frames < skipped and minutes % 10:
-            raise RangeError(f"timecode '{text}' does not exist: drop-frame skips it; use the next number, ;{skipped:02d}")
+            raise RangeError(f"timecode '{text}' does not exist: drop-frame skips it; use the next, ;{skipped:02d}")
         whole_minutes = hours * 60 + minutes
         count = (whole_minutes * 60 + seconds) * nominal + frames - skipped * (whole_minutes - whole_minutes // 10)
         return cls(count, rate, drop)
@@ -97,7 +97,7 @@ class ColorTags:
     """What the media says its code values mean, as ITU-T H.273 code points; 2 is unspecified.
 
     Args:
-        primaries, transfer, matrix: H.273 code points (1 is BT.709, 9 is BT.2020, 16 is PQ, 18 is HLG; matrix 0 is RGB).
+        primaries, transfer, matrix: H.273 code points (1 BT.709, 9 BT.2020, 16 PQ, 18 HLG; matrix 0 is RGB).
         full_range: None when the media does not say (then video range is assumed for Y'CbCr, full for RGB).
         chroma_location: FFmpeg's AVChromaLocation (0 unspecified, 1 left, 2 centre, 3 top left).
     """

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ Luma = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Alpha = NDArray[np.float32]
 Flow = NDArray[np.float32]
+
+EngineKind = Literal["segmenter", "propagator", "inpainter", "matter"]
+Effort = Literal["fast", "balanced", "best"]
 
 Tick = Callable[[int], None]
 """Called with a frame number each time an engine has done one; raises JobCancelledError to stop it."""
@@ -43,6 +46,15 @@ class Box:
     @property
     def size(self) -> tuple[int, int]:
         return self.y1 - self.y0, self.x1 - self.x0
+
+    def grown(self, margin_px: int, size: tuple[int, int]) -> Box:
+        """A box larger by a margin on each side, within a picture of (height, width)."""
+        return Box(
+            max(0, self.x0 - margin_px),
+            max(0, self.y0 - margin_px),
+            min(size[1], self.x1 + margin_px),
+            min(size[0], self.y1 + margin_px),
+        )
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from cleanplate_server.models.protocols import EngineInfo, Prompt
+from cleanplate_server.models.protocols import Effort, EngineInfo, EngineKind, Prompt
 
-Effort = Literal["fast", "balanced", "best"]
 Delivery = Literal["plate", "patch", "matte"]
-EngineKind = Literal["segmenter", "propagator", "inpainter", "matter"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ class TrackOperation:
 
 @dataclass(frozen=True)
 class FillOperation:
-    """Fill under given masks: a folder of PNGs, a pattern, or a matte file. Nothing outside them changes unless grown."""
+    """Fill under given masks: a folder of PNGs, a pattern, or a matte file. Nothing outside changes unless grown."""
 
     masks_path: Path
     grow_px: int = 0

@@ -1,0 +1,103 @@
+"""The last stage of every operation: plates and patches to media, and the manifest beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from cleanplate_server.clip import ClipRange, PixelFormat, Plate
+from cleanplate_server.models.protocols import EngineInfo, EngineKind
+from cleanplate_server.pipeline.job import Job
+from cleanplate_server.pipeline.manifest import manifest_path, write_manifest
+from cleanplate_server.pipeline.spec import Delivery, EngineUse, Take
+from cleanplate_server.stages.color import tags_for
+from cleanplate_server.stages.composite import PlatePatch, empty_plate, paste
+from cleanplate_server.stages.decode import Decoder
+from cleanplate_server.stages.encode import (
+    Target,
+    Writer,
+    check_target,
+    choose_codec,
+    converts,
+    delivery_format,
+)
+
+
+@dataclass(frozen=True)
+class Delivering:
+    """How a job's result will be written, settled before any work.
+
+    Args:
+        target: path and codec.
+        delivery: plate, patch or matte.
+        format: the frames' format when they are encoded.
+    """
+
+    target: Target
+    delivery: Delivery
+    format: PixelFormat
+
+    @classmethod
+    def plan(cls, job: Job, clip: ClipRange, delivery: Delivery) -> Delivering:
+        """Settles codec and format.
+
+        Raises:
+            OutputError, AccessError, InputError: what can be known before the work begins.
+        """
+        output = job.spec.output
+        codec = output.codec or choose_codec(output.path, clip.media, delivery)
+        target = Target(output.path, codec, overwrite=output.overwrite)
+        check_target(target, clip.media)
+        return cls(target, delivery, delivery_format(codec, clip.media, delivery))
+
+    @property
+    def patch_format(self) -> PixelFormat | None:
+        """The format in which window files hold patches; None for plates, which keep the source's."""
+        return None if self.delivery == "plate" else self.format
+
+
+def deliver(
+    job: Job, clip: ClipRange, how: Delivering, patches: Iterable[PlatePatch], *,
+    engines: Iterable[tuple[EngineKind, EngineInfo]], masks_path: Path | None,
+) -> Take:  # fmt: skip
+    """Writes the media, beside its place and renamed, then the manifest.
+
+    Args:
+        patches: in order of frames; frames without one are the plate, or empty for patches and mattes.
+        engines: which ran, for the manifest.
+        masks_path: folder of the masks that were used.
+    """
+    media = clip.media
+    writer = Writer(how.target, media=media, frames=clip.frames, format=how.format)
+    (job.ledger.folder / "partials").write_text(f"{writer.partial_path}\n", encoding="utf-8")
+    with Decoder(media) as decoder, writer:
+        for done, frame in enumerate(_frames(decoder, clip, how, patches), start=1):
+            writer.write(frame)
+            job.ledger.progress("encode", done, len(clip.frames))
+    uses = tuple(EngineUse(kind, info) for kind, info in engines)
+    beside = manifest_path(how.target.path)
+    write_manifest(beside, job.spec, clip, uses, notes=tuple(job.notes), codec=how.target.codec)
+    start = media.start_timecode
+    return Take(
+        path=how.target.path,
+        manifest_path=beside,
+        masks_path=masks_path,
+        frame_count=len(clip.frames),
+        start_timecode=str(start + clip.frames.start) if start else "",
+        engines=uses,
+        notes=tuple(job.notes),
+    )
+
+
+def _frames(decoder: Decoder, clip: ClipRange, how: Delivering, patches: Iterable[PlatePatch]) -> Iterator[Plate]:
+    media = clip.media
+    waiting = iter(patches)
+    patch = next(waiting, None)
+    for plate in decoder.plates(clip.frames):
+        base = plate if how.delivery == "plate" else empty_plate(plate, how.format, tags_for(how.format, media))
+        if patch is not None and patch.frame == plate.frame:
+            base = paste(base, patch, media.format if how.delivery == "plate" else how.format)
+            patch = next(waiting, None)
+        yield converts(base, media.format, how.format, media.tags) if how.delivery == "plate" else base
+    assert patch is None, f"the patch for frame {patch.frame} is out of order"

@@ -1,0 +1,82 @@
+"""Prompts to masks for every frame of the clip: the part that remove, track and matte share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cleanplate_server.clip import ClipRange
+from cleanplate_server.errors import PromptError
+from cleanplate_server.models.protocols import EngineInfo, EngineKind, Prompt, Segmenter
+from cleanplate_server.pipeline.job import Job, check_prompt_frames, keys_of
+from cleanplate_server.pipeline.tracking import ShotTracking, segment_prompts
+from cleanplate_server.stages.plates import ShotPlates
+from cleanplate_server.stages.segment import SegmenterFactory
+from cleanplate_server.stages.windows import MaskFiles
+
+
+@dataclass(frozen=True)
+class Followed:
+    """The objects of a clip in every shot.
+
+    Args:
+        shots: each shot with the masks of its objects by id; a shot without keys has none.
+        engines: which ran.
+    """
+
+    shots: tuple[tuple[range, dict[int, MaskFiles]], ...]
+    engines: tuple[tuple[EngineKind, EngineInfo], ...]
+
+
+def follow_objects(job: Job, clip: ClipRange, prompts: Sequence[Prompt]) -> Followed:
+    """Segments the prompts and follows what they mean through their shots, both ways between keys.
+
+    Raises:
+        PromptError: no prompt at all.
+        RangeError: a prompt outside the range.
+    """
+    if not prompts:
+        raise PromptError("nothing says which object is meant; add --click F@X,Y or another prompt")
+    check_prompt_frames(prompts, clip)
+    spec = job.spec
+    shots = job.shots(clip)
+    propagator = job.registry.propagator(spec.engines.get("propagator", ""), spec.effort)
+    keys = segment_prompts(
+        clip, prompts, job_segmenter(job), engine=spec.engines.get("segmenter", ""), ledger=job.ledger
+    )
+    followed = []
+    with job.plates(clip.media) as plates:
+        tracked = [
+            ShotTracking(ShotPlates(plates, clip.media, shot), keys_of(shot, keys), job.ledger) for shot in shots
+        ]
+        total = sum(tracking.step_count for tracking in tracked)
+        done = 0
+        for shot, tracking in zip(shots, tracked, strict=True):
+            tracking.follow(propagator, done, total)
+            done += tracking.step_count
+            followed.append((shot, tracking.masks()))
+            if not followed[-1][1]:
+                job.note(
+                    f"a cut at frame {shot.start} starts a shot without a prompt, frames {shot.start} to"
+                    f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
+                )
+    segmenter = job_segmenter(job)(spec.engines.get("segmenter", ""))
+    return Followed(tuple(followed), (("segmenter", segmenter.info), ("propagator", propagator.info)))
+
+
+def job_segmenter(job: Job) -> SegmenterFactory:
+    """Gives segmenters at the job's effort."""
+
+    def build(name: str) -> Segmenter:
+        return job.registry.segmenter(name, job.spec.effort)
+
+    return build
+
+
+def keep_masks(job: Job, shots: Sequence[tuple[range, MaskFiles]]) -> Path:
+    """Writes the masks that were used as pictures into the job's folder, and gives their folder."""
+    folder = job.ledger.folder / "take-masks"
+    for shot, masks in shots:
+        masks.write_pngs(folder, shot)
+    return folder

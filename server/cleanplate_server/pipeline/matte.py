@@ -1,0 +1,34 @@
+"""Soft alpha for objects."""
+
+from __future__ import annotations
+
+from cleanplate_server.errors import EngineError
+from cleanplate_server.pipeline.deliver import Delivering, deliver
+from cleanplate_server.pipeline.filling import patches_in
+from cleanplate_server.pipeline.following import follow_objects, keep_masks
+from cleanplate_server.pipeline.job import Job
+from cleanplate_server.pipeline.mattes import solve_mattes
+from cleanplate_server.pipeline.spec import MatteOperation, Take
+from cleanplate_server.pipeline.tracking import make_holes
+from cleanplate_server.stages.plates import MaskedShot
+
+
+def matte(job: Job, operation: MatteOperation) -> Take:
+    """Finds the objects, follows them, softens their edges, delivers the alpha."""
+    if not operation.prompts:
+        raise EngineError(
+            "no engine here finds people by itself, so a matte needs to know its object; add --click F@X,Y"
+        )
+    clip = job.open_clip()
+    how = Delivering.plan(job, clip, "matte")
+    matter = job.registry.matter(job.spec.engines.get("matter", ""), job.spec.effort)
+    followed = follow_objects(job, clip, operation.prompts)
+    files, shots = [], []
+    with job.plates(clip.media) as plates:
+        for shot, masks in followed.shots:
+            union = make_holes(list(masks.values()), shot, clip.media.size, grow_px=0, ledger=job.ledger)
+            frames = MaskedShot(plates, clip.media, shot, union)
+            files += solve_mattes(frames, matter, job.ledger, clip.media, how.format)
+            shots.append((shot, union))
+    engines = (*followed.engines, ("matter", matter.info))
+    return deliver(job, clip, how, patches_in(files), engines=engines, masks_path=keep_masks(job, shots))

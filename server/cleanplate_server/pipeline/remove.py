@@ -1,0 +1,54 @@
+"""Click to clean media, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cleanplate_server.errors import MaskError
+from cleanplate_server.models.protocols import EngineInfo, EngineKind
+from cleanplate_server.pipeline.deliver import Delivering, deliver
+from cleanplate_server.pipeline.filling import fill_holes, patches_in
+from cleanplate_server.pipeline.following import follow_objects, keep_masks
+from cleanplate_server.pipeline.job import Job
+from cleanplate_server.pipeline.mattes import hole_mattes
+from cleanplate_server.pipeline.spec import RemoveOperation, Take
+from cleanplate_server.pipeline.tracking import make_holes
+from cleanplate_server.stages.composite import PlatePatch
+
+
+def default_grow_px(picture_height: int) -> int:
+    """Pixels that cover an object's blurred edge: 3 at 480 lines, 4 at 720, 6 at 1080, 12 at 2160."""
+    return max(2, -(-picture_height // 180))
+
+
+def default_feather_px(grow_px: int) -> int:
+    """A soft edge that lies in the grown rim alone, clear of the object."""
+    return grow_px // 3
+
+
+def remove(job: Job, operation: RemoveOperation) -> Take:
+    """Finds the objects, follows them, fills what was behind them, delivers."""
+    clip = job.open_clip()
+    how = Delivering.plan(job, clip, job.spec.output.delivery)
+    size = clip.media.size
+    grow_px = operation.grow_px if operation.grow_px is not None else default_grow_px(size[0])
+    feather_px = operation.feather_px if operation.feather_px is not None else default_feather_px(grow_px)
+    job.note(f"masks are grown by {grow_px} pixels to cover the object's blurred edge, {feather_px} of them soft")
+
+    followed = follow_objects(job, clip, operation.prompts)
+    shots = [
+        (shot, make_holes(list(masks.values()), shot, size, grow_px=grow_px, ledger=job.ledger))
+        for shot, masks in followed.shots
+    ]
+    if not any(holes.box(frame) is not None for shot, holes in shots for frame in shot):
+        raise MaskError("no frame of the range has a mask, so there is nothing to remove; prompt on the object again")
+    patches: Iterable[PlatePatch]
+    filled: tuple[tuple[EngineKind, EngineInfo], ...] = ()
+    if how.delivery == "matte":
+        patches = hole_mattes(shots, clip.media, how.format, feather_px=feather_px)
+    else:
+        inpainter = job.registry.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
+        files = fill_holes(job, clip.media, shots, inpainter, feather_px=feather_px, patch_format=how.patch_format)
+        patches, filled = patches_in(files), (("inpainter", inpainter.info),)
+    masks_path = keep_masks(job, shots)
+    return deliver(job, clip, how, patches, engines=followed.engines + filled, masks_path=masks_path)

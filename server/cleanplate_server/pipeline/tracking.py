@@ -1,0 +1,193 @@
+"""From prompts to a mask for every frame, window by window, so that a stopped job goes on where it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.clip import ClipRange
+from cleanplate_server.errors import MaskError, MediaError
+from cleanplate_server.models.protocols import Frames, Key, Mask, Prompt, Propagator
+from cleanplate_server.pipeline.ledger import Ledger
+from cleanplate_server.stages.composite import grow
+from cleanplate_server.stages.plates import MaskSource
+from cleanplate_server.stages.propagate import Walk, join_directions, plan_walks
+from cleanplate_server.stages.segment import ClipSession, SegmenterFactory, join_prompts
+from cleanplate_server.stages.windows import (
+    Array,
+    MaskFiles,
+    cut_windows,
+    pack_alpha,
+    read_arrays,
+    unpack_alpha,
+    window_name,
+    write_arrays,
+)
+
+
+def segment_prompts(
+    clip: ClipRange, prompts: Sequence[Prompt], segmenters: SegmenterFactory, *, engine: str, ledger: Ledger
+) -> list[Key]:
+    """Answers every prompt once; the answers are kept as pictures in the job's folder."""
+    joined = join_prompts(prompts)
+    keys = []
+    with ClipSession(clip.media, segmenters) as session:
+        for done, prompt in enumerate(joined, start=1):
+            name = f"object-{prompt.object_id}-frame-{prompt.frame:06d}"
+            file = ledger.finished("segment", name)
+            if file is None:
+                file = ledger.folder / "segment" / f"{name}.png"
+                _write_mask(file, session.key(prompt, engine).mask)
+                ledger.finish("segment", name, file)
+            keys.append(Key(prompt.frame, prompt.object_id, _read_mask(file)))
+            ledger.progress("segment", done, len(joined))
+    return keys
+
+
+class ShotTracking:
+    """Follows the objects of one shot.
+
+    Args:
+        frames: the shot.
+        keys: of all objects, on frames of the shot.
+        ledger: keeps the windows.
+    """
+
+    def __init__(self, frames: Frames, keys: Sequence[Key], ledger: Ledger) -> None:
+        self._frames = frames
+        self._keys = keys
+        self._ledger = ledger
+        self._folder = ledger.folder / "propagate"
+        self._files: dict[Walk, list[tuple[range, Path]]] = {}
+        self.walks = plan_walks(keys, frames.frames)
+
+    @property
+    def step_count(self) -> int:
+        """Frames to be walked in all."""
+        return sum(len(walk.frames) for walk in self.walks)
+
+    def follow(self, propagator: Propagator, done_before: int, total: int) -> None:
+        """Walks every span; a window that is already there is not walked again."""
+        done = done_before
+        for walk in self.walks:
+            self._files[walk] = []
+            objects = {key.object_id for key in walk.starts}
+            keys = [key for key in self._keys if key.object_id in objects]
+            tracker = None
+            for window in cut_windows(walk.frames):
+                name = f"{walk.name}/{window_name(window)}"
+                file = self._ledger.finished("propagate", name)
+                if file is None:
+                    if tracker is None:
+                        tracker = propagator.follow(self._frames, keys, walk.starts, self._state_before(walk))
+                    arrays: dict[str, Array] = {}
+                    for frame in window:
+                        for key, alpha in zip(walk.starts, tracker.step(frame), strict=True):
+                            arrays |= pack_alpha(alpha, f"{key.object_id}-{frame}")
+                        done += 1
+                        self._ledger.progress("propagate", done, total)
+                    arrays["state"] = np.frombuffer(tracker.save(), np.uint8)
+                    file = self._folder / f"{name}.npz"
+                    write_arrays(file, arrays)
+                    self._ledger.finish("propagate", name, file)
+                else:
+                    done += len(window)
+                    self._ledger.progress("propagate", done, total)
+                self._files[walk].append((window, file))
+
+    def masks(self) -> dict[int, MaskFiles]:
+        """The joined masks of each object; frames that nothing reached have none."""
+        return {object_id: self._join(object_id) for object_id in sorted({key.object_id for key in self._keys})}
+
+    def _state_before(self, walk: Walk) -> bytes | None:
+        if not self._files[walk]:
+            return None
+        return read_arrays(self._files[walk][-1][1])["state"].tobytes()
+
+    def _join(self, object_id: int) -> MaskFiles:
+        masks = MaskFiles(self._frames.size)
+        for window in cut_windows(self._frames.frames):
+            name = f"object-{object_id}/{window_name(window)}"
+            file = self._ledger.finished("masks", name)
+            if file is None:
+                file = self._ledger.folder / "masks" / f"{name}.npz"
+                write_arrays(file, self._joined_window(object_id, window))
+                self._ledger.finish("masks", name, file)
+            masks.add(window, file)
+        return masks
+
+    def _joined_window(self, object_id: int, window: range) -> dict[str, Array]:
+        keyed = {key.frame: key.mask for key in self._keys if key.object_id == object_id}
+        forward = self._found(object_id, window, step=1)
+        backward = self._found(object_id, window, step=-1)
+        arrays: dict[str, Array] = {}
+        for frame in window:
+            mask = keyed.get(frame)
+            if mask is None:
+                mask = join_directions(frame, forward.get(frame), backward.get(frame))
+            arrays |= pack_alpha(mask.astype(np.float32), str(frame))
+        return arrays
+
+    def _found(self, object_id: int, window: range, *, step: int) -> dict[int, tuple[int, NDArray[np.uint8]]]:
+        """By frame: the key's frame and the probability that came from it in one direction."""
+        found = {}
+        for walk, files in self._files.items():
+            if walk.frames.step != step or object_id not in {key.object_id for key in walk.starts}:
+                continue
+            for walked, file in files:
+                common = [frame for frame in walked if frame in window]
+                arrays = read_arrays(file) if common else {}
+                for frame in common:
+                    probability = unpack_alpha(arrays, f"{object_id}-{frame}", self._frames.size)
+                    found[frame] = (walk.starts[0].frame, probability)
+        return found
+
+
+def make_holes(
+    sources: Sequence[MaskSource], frames: range, size: tuple[int, int], *, grow_px: int, ledger: Ledger
+) -> MaskFiles:
+    """The union of masks, grown: what is to be filled.
+
+    Args:
+        sources: masks of objects, of the picture's size.
+        frames: frames of the shot.
+        size: (height, width).
+        grow_px: radius of the growth.
+    """
+    holes = MaskFiles(size)
+    for window in cut_windows(frames):
+        name = window_name(window)
+        file = ledger.finished("holes", name)
+        if file is None:
+            arrays: dict[str, Array] = {}
+            for frame in window:
+                union = np.zeros(size, np.bool_)
+                for source in sources:
+                    if source.box(frame) is not None:
+                        union |= source.mask(frame)
+                arrays |= pack_alpha(grow(union, grow_px).astype(np.float32), str(frame))
+            file = ledger.folder / "holes" / f"{name}.npz"
+            write_arrays(file, arrays)
+            ledger.finish("holes", name, file)
+        holes.add(window, file)
+    return holes
+
+
+def _write_mask(file: Path, mask: Mask) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
+    assert written
+    file.write_bytes(png.tobytes())
+
+
+def _read_mask(file: Path) -> Mask:
+    picture = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise MediaError(f"{file} cannot be read as a picture; delete the job and submit it again")
+    if not picture.any():
+        raise MaskError(f"the mask {file} is empty; delete the job and prompt again")
+    return np.asarray(picture >= 128, np.bool_)

@@ -1,0 +1,235 @@
+"""Code values of any plate format to float RGB and back, by ITU-T H.273.
+
+The way to RGB and back is linear, so what an engine leaves as it was comes back as it was, up to rounding. Chroma
+is interpolated linearly, and averaged back, at the place where the media says that its samples lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.clip import ColorTags, Media, PixelFormat, Plane
+from cleanplate_server.errors import MediaError
+from cleanplate_server.models.protocols import RGB, Box, Luma
+
+FloatPlane = NDArray[np.float32]
+
+_LUMA_WEIGHTS = {  # H.273 matrix code point: (Kr, Kb)
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
+_UNSPECIFIED = 2
+_CHROMA_LEFT_COLUMN = {0, 1, 3, 5}
+"""AVChromaLocation values whose samples lie on the even luma columns; unspecified is taken as left."""
+_CHROMA_TOP_ROW = {3, 4}
+_CHROMA_BOTTOM_ROW = {5, 6}
+
+
+def luma_weights(tags: ColorTags, height: int) -> tuple[float, float]:
+    """Kr and Kb of the media's matrix; untagged media is BT.601 up to 576 lines and BT.709 above, as players do.
+
+    Raises:
+        MediaError: a matrix that is not a weighting of R, G and B (YCgCo, ICtCp, constant luminance).
+    """
+    matrix = tags.matrix
+    if matrix in (0, _UNSPECIFIED):
+        matrix = 5 if height <= 576 else 1
+    if matrix not in _LUMA_WEIGHTS:
+        raise MediaError(
+            f"the media's colour matrix is H.273 number {matrix}, which is not supported;"
+            " convert it to BT.709 or BT.2020 non-constant luminance"
+        )
+    return _LUMA_WEIGHTS[matrix]
+
+
+def code_scale(format: PixelFormat, tags: ColorTags) -> tuple[float, float, float, float]:
+    """(luma black, luma span, chroma zero, chroma span) in code values."""
+    if format.is_float:
+        return 0.0, 1.0, 0.0, 1.0
+    full = tags.full_range if tags.full_range is not None else format.model != "yuv"
+    if full:
+        return 0.0, float(format.max_code), float(1 << (format.bit_depth - 1)), float(format.max_code)
+    unit = float(1 << (format.bit_depth - 8))
+    return 16 * unit, 219 * unit, 128 * unit, 224 * unit
+
+
+def tags_for(format: PixelFormat, media: Media) -> ColorTags:
+    """What code values of a format mean when they are made from a media's picture.
+
+    The media's own tags where the model is the same. Y'CbCr made from RGB is video range with the matrix of its
+    primaries; RGB and grey made from Y'CbCr are full range.
+    """
+    tags = media.tags
+    if format.model == media.format.model:
+        return tags
+    if format.model == "yuv":
+        return replace(tags, matrix=9 if tags.primaries == 9 else 1, full_range=False)
+    return replace(tags, matrix=0 if format.model == "rgb" else tags.matrix, full_range=True)
+
+
+def align_box(box: Box, format: PixelFormat, size: tuple[int, int]) -> Box:
+    """Grows a box to whole chroma samples, within the picture."""
+    step_x, step_y = 1 << format.chroma_shift[0], 1 << format.chroma_shift[1]
+    return Box(
+        box.x0 // step_x * step_x,
+        box.y0 // step_y * step_y,
+        min(size[1], -(-box.x1 // step_x) * step_x),
+        min(size[0], -(-box.y1 // step_y) * step_y),
+    )
+
+
+def plane_slices(box: Box, format: PixelFormat, plane: int) -> tuple[slice, slice]:
+    """Where an aligned box lies in plane number ``plane``."""
+    if format.model != "yuv" or plane not in (1, 2):
+        return box.slices
+    shift_x, shift_y = format.chroma_shift
+    return (
+        slice(box.y0 >> shift_y, -(-box.y1 >> shift_y)),
+        slice(box.x0 >> shift_x, -(-box.x1 >> shift_x)),
+    )
+
+
+def to_luma(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags) -> Luma:
+    """float32 [H, W], nominal 0 to 1, of planes in code values."""
+    black, span, _, _ = code_scale(format, tags)
+    if format.model == "rgb":
+        kr, kb = luma_weights(tags, planes[0].shape[0])
+        red, green, blue = (_unit(planes[i], black, span) for i in range(3))
+        return np.asarray(kr * red + (1 - kr - kb) * green + kb * blue, np.float32)
+    return _unit(planes[0], black, span)
+
+
+def to_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, box: Box | None = None) -> RGB:
+    """float32 [h, w, 3] RGB, nominal 0 to 1 and not clipped, of a box of the planes (all of them without one)."""
+    height, width = planes[0].shape
+    box = box or Box(0, 0, width, height)
+    black, span, zero, chroma_span = code_scale(format, tags)
+    if format.model == "gray":
+        return np.repeat(_unit(planes[0][box.slices], black, span)[..., None], 3, axis=2)
+    if format.model == "rgb":
+        return np.stack([_unit(planes[i][box.slices], black, span) for i in range(3)], axis=2)
+    margin = 4
+    wide = align_box(box.grown(margin, (height, width)), format, (height, width))
+    ycc = np.empty((*wide.size, 3), np.float32)
+    ycc[..., 0] = _unit(planes[0][wide.slices], black, span)
+    for i in (1, 2):
+        small = _unit(planes[i][plane_slices(wide, format, i)], zero, chroma_span)
+        ycc[..., i] = _upsample(small, format, tags, wide.size)
+    inner = slice(box.y0 - wide.y0, box.y1 - wide.y0), slice(box.x0 - wide.x0, box.x1 - wide.x0)
+    return _transform(ycc[inner], _to_rgb_matrix(tags, height))
+
+
+def from_rgb(rgb: RGB, format: PixelFormat, tags: ColorTags, picture_height: int) -> tuple[FloatPlane, ...]:
+    """Float planes, in code values but neither rounded nor clipped, of an RGB picture; without alpha.
+
+    Args:
+        rgb: float32 [h, w, 3], nominal 0 to 1; its top left corner must lie on a chroma sample.
+        picture_height: of the whole picture, which tells the matrix of untagged media.
+    """
+    black, span, zero, chroma_span = code_scale(format, tags)
+    if format.model == "rgb":
+        return tuple(rgb[..., i] * np.float32(span) + np.float32(black) for i in range(3))
+    ycc = _transform(rgb, np.asarray(np.linalg.inv(_to_rgb_matrix(tags, picture_height)), np.float64))
+    luma = ycc[..., 0] * np.float32(span) + np.float32(black)
+    if format.model == "gray":
+        return (luma,)
+    chroma = (_downsample(ycc[..., i], format, tags) * np.float32(chroma_span) + np.float32(zero) for i in (1, 2))
+    return (luma, *chroma)
+
+
+def round_to_codes(plane: FloatPlane, like: np.dtype[np.generic], max_code: int) -> Plane:
+    """Rounds once to the integer code values of a plane's dtype; float planes pass as they are."""
+    if np.issubdtype(like, np.floating):
+        return plane.astype(np.float32)
+    return np.clip(np.rint(plane), 0, max_code).astype(np.uint8 if like == np.uint8 else np.uint16)
+
+
+def _unit(plane: Plane, zero: float, span: float) -> FloatPlane:
+    """Code values to float32 in units of the span."""
+    out = plane.astype(np.float32)
+    out -= np.float32(zero)
+    out *= np.float32(1 / span)
+    return out
+
+
+def _transform(picture: FloatPlane, matrix: NDArray[np.float64]) -> FloatPlane:
+    return np.asarray(cv2.transform(np.ascontiguousarray(picture), matrix), np.float32)
+
+
+def _to_rgb_matrix(tags: ColorTags, height: int) -> NDArray[np.float64]:
+    """3x3 from Y, Cb, Cr to R, G, B. Matrix 0 in three Y'CbCr planes means G, B, R."""
+    if tags.matrix == 0:  # as some 4:4:4 media keep RGB
+        return np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    kr, kb = luma_weights(tags, height)
+    kg = 1 - kr - kb
+    return np.array(
+        [
+            [1, 0, 2 * (1 - kr)],
+            [1, -2 * kb * (1 - kb) / kg, -2 * kr * (1 - kr) / kg],
+            [1, 2 * (1 - kb), 0],
+        ]
+    )
+
+
+def _upsample(small: FloatPlane, format: PixelFormat, tags: ColorTags, size: tuple[int, int]) -> FloatPlane:
+    """Chroma to luma resolution by linear interpolation at the samples' true places."""
+    out = small
+    if format.chroma_shift[1]:
+        out = _upsample_rows(out, 1 << format.chroma_shift[1], _row_phase(tags))
+    if format.chroma_shift[0]:
+        phase = 0.0 if tags.chroma_location in _CHROMA_LEFT_COLUMN else 0.5
+        out = _upsample_rows(np.ascontiguousarray(out.T), 1 << format.chroma_shift[0], phase).T
+    return out[: size[0], : size[1]]
+
+
+def _row_phase(tags: ColorTags) -> float:
+    """Where a chroma sample lies between the first (0) and the last (1) of the luma rows that it covers."""
+    if tags.chroma_location in _CHROMA_TOP_ROW:
+        return 0.0
+    return 1.0 if tags.chroma_location in _CHROMA_BOTTOM_ROW else 0.5
+
+
+def _upsample_rows(small: FloatPlane, factor: int, phase: float) -> FloatPlane:
+    before = np.concatenate([small[:1], small[:-1]])
+    after = np.concatenate([small[1:], small[-1:]])
+    out = np.empty((small.shape[0] * factor, small.shape[1]), np.float32)
+    for row in range(factor):
+        offset = (row - phase * (factor - 1)) / factor
+        neighbour = after if offset > 0 else before
+        weight = np.float32(abs(offset))
+        out[row::factor] = small * (1 - weight) + neighbour * weight if weight else small
+    return out
+
+
+def _downsample(full: FloatPlane, format: PixelFormat, tags: ColorTags) -> FloatPlane:
+    """Chroma to its own resolution by the average around each sample's true place."""
+    out = full
+    if format.chroma_shift[1]:
+        out = _downsample_rows(out, 1 << format.chroma_shift[1], _row_phase(tags))
+    if format.chroma_shift[0]:
+        phase = 0.0 if tags.chroma_location in _CHROMA_LEFT_COLUMN else 0.5
+        out = _downsample_rows(np.ascontiguousarray(out.T), 1 << format.chroma_shift[0], phase).T
+    return np.ascontiguousarray(out)
+
+
+def _downsample_rows(full: FloatPlane, factor: int, phase: float) -> FloatPlane:
+    """A triangle around co-sited samples, the plain mean around centred ones."""
+    count = -(-full.shape[0] // factor)
+    padded = np.pad(full, ((factor, count * factor - full.shape[0] + factor), (0, 0)), mode="edge")
+    if phase == 0.5:
+        taps = [(i, 1.0 / factor) for i in range(factor)]
+    else:
+        centre = 0 if phase == 0.0 else factor - 1
+        taps = [(centre + i, (factor - abs(i)) / factor**2) for i in range(1 - factor, factor)]
+    rows = [padded[factor + i : factor + i + count * factor : factor] * np.float32(w) for i, w in taps]
+    return np.asarray(np.sum(rows, axis=0), np.float32)

@@ -1,0 +1,107 @@
+"""The frames of a shot as engines see them: random access in float RGB, memory bounded in bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Protocol
+
+from cleanplate_server.clip import Media, Plate
+from cleanplate_server.models.protocols import RGB, Box, Luma, Mask
+from cleanplate_server.stages.color import to_luma, to_rgb
+
+
+class PlateSource(Protocol):
+    """Whatever decodes single frames of a media, such as ``stages.decode.Decoder``."""
+
+    def plate(self, frame: int) -> Plate:
+        """The frame with this number."""
+
+
+class MaskSource(Protocol):
+    """Whatever holds a mask for every frame of a shot."""
+
+    def mask(self, frame: int) -> Mask:
+        """bool [H, W]."""
+
+    def box(self, frame: int) -> Box | None:
+        """Bounding box of the mask, None where it is empty; cheap."""
+
+
+class PlateCache:
+    """The plates last used of one media, in their own planes.
+
+    Args:
+        source: decodes what is not here.
+        limit_bytes: plates beyond it are forgotten, the longest unused first; at least two are kept.
+    """
+
+    def __init__(self, source: PlateSource, limit_bytes: int) -> None:
+        self._source = source
+        self._limit_bytes = limit_bytes
+        self._held_bytes = 0
+        self._plates: OrderedDict[int, Plate] = OrderedDict()
+
+    def plate(self, frame: int) -> Plate:
+        """The frame with this number."""
+        if frame in self._plates:
+            self._plates.move_to_end(frame)
+            return self._plates[frame]
+        plate = self._source.plate(frame)
+        self._plates[frame] = plate
+        self._held_bytes += _plate_bytes(plate)
+        while self._held_bytes > self._limit_bytes and len(self._plates) > 2:
+            _, oldest = self._plates.popitem(last=False)
+            self._held_bytes -= _plate_bytes(oldest)
+        return plate
+
+
+class ShotPlates:
+    """A shot's frames (``models.protocols.Frames``).
+
+    Args:
+        source: plates by number, a PlateCache as a rule.
+        media: format, tags and size of the plates.
+        frames: frame numbers of the shot.
+    """
+
+    def __init__(self, source: PlateSource, media: Media, frames: range) -> None:
+        self._source = source
+        self._media = media
+        self._frames = frames
+
+    @property
+    def frames(self) -> range:
+        return self._frames
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._media.size
+
+    def rgb(self, frame: int, box: Box | None = None) -> RGB:
+        return to_rgb(self._plate(frame).planes, self._media.format, self._media.tags, box)
+
+    def luma(self, frame: int) -> Luma:
+        return to_luma(self._plate(frame).planes, self._media.format, self._media.tags)
+
+    def _plate(self, frame: int) -> Plate:
+        if frame not in self._frames:
+            raise IndexError(f"frame {frame} is not in the shot, {self._frames.start} to {self._frames.stop - 1}")
+        return self._source.plate(frame)
+
+
+class MaskedShot(ShotPlates):
+    """A shot's frames with a mask for each (``models.protocols.MaskedFrames``)."""
+
+    def __init__(self, source: PlateSource, media: Media, frames: range, masks: MaskSource) -> None:
+        super().__init__(source, media, frames)
+        self._masks = masks
+
+    def mask(self, frame: int) -> Mask:
+        return self._masks.mask(frame)
+
+    def hole_box(self, frame: int) -> Box | None:
+        return self._masks.box(frame)
+
+
+def _plate_bytes(plate: Plate) -> int:
+    return sum(plane.nbytes for plane in plate.planes)

@@ -1,0 +1,157 @@
+"""Plate and prompt to a mask on the prompted frame."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+
+import numpy as np
+
+from cleanplate_server.clip import Media
+from cleanplate_server.errors import MaskError, PromptError, RangeError
+from cleanplate_server.models.protocols import Candidate, Key, PreparedImage, Prompt, Segmenter
+from cleanplate_server.stages.color import to_rgb
+from cleanplate_server.stages.decode import Decoder
+
+SegmenterFactory = Callable[[str], Segmenter]
+"""Gives a segmenter by name, or the preferred one for an empty name."""
+
+
+def check_prompt(prompt: Prompt, media: Media) -> None:
+    """Refuses a prompt that cannot be meant for this media.
+
+    Raises:
+        RangeError: the frame is not in the media.
+        PromptError: a point outside the picture, a box without area, nothing positive.
+        MaskError: a mask of another size, or an empty one.
+    """
+    height, width = media.size
+    if not 0 <= prompt.frame < media.frame_count:
+        raise RangeError(
+            f"the prompt is on frame {prompt.frame}, and {media.path.name} has frames 0 to {media.frame_count - 1}"
+        )
+    places = [(p.x, p.y) for p in prompt.points] + [xy for stroke in prompt.strokes for xy in stroke.points]
+    for x, y in places:
+        if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
+            raise PromptError(
+                f"the click at ({x:g}, {y:g}) is outside the picture, which is {width}x{height};"
+                f" x goes from 0 to {width - 1} and y from 0 to {height - 1}"
+            )
+    if prompt.mask is not None:
+        _check_mask(prompt, media)
+    box = prompt.box
+    if box is not None and (box.x0 >= box.x1 or box.y0 >= box.y1 or box.x0 >= width or box.y0 >= height):
+        raise PromptError(
+            f"the box {box.x0},{box.y0},{box.x1 - 1},{box.y1 - 1} holds no pixel of the {width}x{height} picture;"
+            " give its left top and right bottom corner"
+        )
+    positive = any(p.inside for p in prompt.points) or any(s.inside for s in prompt.strokes)
+    if not (positive or box is not None or prompt.mask is not None or prompt.name):
+        raise PromptError(
+            f"the prompt on frame {prompt.frame} only says what does not belong to object {prompt.object_id};"
+            " add a click or a box on the object"
+        )
+
+
+def _check_mask(prompt: Prompt, media: Media) -> None:
+    assert prompt.mask is not None
+    if prompt.mask.shape != media.size:
+        raise MaskError(
+            f"the mask for frame {prompt.frame} is {prompt.mask.shape[1]}x{prompt.mask.shape[0]} and the picture"
+            f" {media.size[1]}x{media.size[0]}; give a mask of the picture's size"
+        )
+    if not prompt.mask.any():
+        raise MaskError(f"the mask for frame {prompt.frame} is empty; draw the object in it (128 and above is object)")
+
+
+def join_prompts(prompts: Sequence[Prompt]) -> list[Prompt]:
+    """Joins what was said of one object on one frame; sorted by object, then frame."""
+    joined: dict[tuple[int, int], Prompt] = {}
+    for prompt in prompts:
+        place = (prompt.object_id, prompt.frame)
+        before = joined.get(place)
+        joined[place] = prompt if before is None else _join(before, prompt)
+    return [joined[place] for place in sorted(joined)]
+
+
+def _join(first: Prompt, second: Prompt) -> Prompt:
+    mask = second.mask if first.mask is None else first.mask if second.mask is None else first.mask | second.mask
+    return replace(
+        first,
+        points=first.points + second.points,
+        strokes=first.strokes + second.strokes,
+        box=second.box or first.box,
+        mask=mask,
+        name=second.name or first.name,
+    )
+
+
+class ClipSession:
+    """A clip kept open, so that prompts on it are answered fast. Safe to use from several threads.
+
+    Args:
+        media: the clip.
+        segmenters: gives the segmenter for a name.
+    """
+
+    _PREPARED_LIMIT = 4
+
+    def __init__(self, media: Media, segmenters: SegmenterFactory) -> None:
+        self.media = media
+        self._segmenters = segmenters
+        self._decoder = Decoder(media)
+        self._prepared: OrderedDict[tuple[int, str], PreparedImage] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> ClipSession:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def segment(self, prompt: Prompt, engine: str = "") -> tuple[Candidate, ...]:
+        """Answers a prompt; best candidate first.
+
+        Raises:
+            InputError: see ``check_prompt``.
+            EngineError: no such segmenter can run.
+        """
+        check_prompt(prompt, self.media)
+        with self._lock:
+            prepared = self._prepare(prompt.frame, self._segmenters(engine))
+            return prepared.segment(prompt)
+
+    def key(self, prompt: Prompt, engine: str = "") -> Key:
+        """The best candidate as a key.
+
+        Raises:
+            PromptError: the engine found nothing at the prompt.
+        """
+        mask = self.segment(prompt, engine)[0].mask
+        if not mask.any():
+            raise PromptError(
+                f"nothing was found at the prompt for object {prompt.object_id} on frame {prompt.frame};"
+                " click on its middle, or draw a box around it"
+            )
+        return Key(prompt.frame, prompt.object_id, np.ascontiguousarray(mask))
+
+    def close(self) -> None:
+        """Frees the decoder and all prepared frames."""
+        with self._lock:
+            self._prepared.clear()
+            self._decoder.close()
+
+    def _prepare(self, frame: int, segmenter: Segmenter) -> PreparedImage:
+        place = (frame, segmenter.info.name)
+        if place not in self._prepared:
+            rgb = to_rgb(self._decoder.plate(frame).planes, self.media.format, self.media.tags)
+            self._prepared[place] = segmenter.prepare(rgb)
+            while len(self._prepared) > self._PREPARED_LIMIT:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(place)
+        return self._prepared[place]
