@@ -1,0 +1,228 @@
+"""What every engine of a kind promises, run over all of them, fakes too."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cleanplate_server.models.protocols import (
+    CleanRegion,
+    Inpainter,
+    Key,
+    Matter,
+    Point,
+    Prompt,
+    Propagator,
+    Segmenter,
+)
+from cleanplate_server.models.registry import Registry
+from fakes import ArrayFrames, BrightPropagator, BrightSegmenter, FlatInpainter
+
+REGISTRY = Registry()
+
+
+def named(kind: str) -> list[str]:
+    return [status.info.name for status in REGISTRY.engines() if status.kind == kind and status.available]
+
+
+def segmenters() -> dict[str, Callable[[], Segmenter]]:
+    return {"fake": BrightSegmenter} | {n: lambda n=n: REGISTRY.segmenter(n) for n in named("segmenter")}
+
+
+def propagators() -> dict[str, Callable[[], Propagator]]:
+    return {"fake": BrightPropagator} | {n: lambda n=n: REGISTRY.propagator(n, "fast") for n in named("propagator")}
+
+
+def inpainters() -> dict[str, Callable[[], Inpainter]]:
+    return {"fake": FlatInpainter} | {n: lambda n=n: REGISTRY.inpainter(n, "fast") for n in named("inpainter")}
+
+
+def matters() -> dict[str, Callable[[], Matter]]:
+    return {n: lambda n=n: REGISTRY.matter(n) for n in named("matter")}
+
+
+def each(engines: dict[str, Callable[[], object]]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("build", engines.values(), ids=engines.keys())
+
+
+def a_scene(count: int, size: tuple[int, int] = (72, 96), disc_px: int = 12) -> tuple[ArrayFrames, np.ndarray]:
+    """A bright disc that crosses a dark texture which pans slowly; frames with holes, and the disc's masks."""
+    height, width = size
+    random = np.random.default_rng(5)
+    wide = cv2.GaussianBlur(random.uniform(0, 1, (height, width + 2 * count + 2, 3)).astype(np.float32), (0, 0), 1.5)
+    wide = 0.1 + 0.3 * (wide - wide.min()) / np.ptp(wide)
+    y, x = np.mgrid[0:height, 0:width]
+    pictures, discs = [], []
+    for t in range(count):
+        picture = wide[:, 2 * t : 2 * t + width].copy()
+        disc = (x - width * 0.25 - 3 * t) ** 2 + (y - height / 2) ** 2 <= disc_px**2
+        picture[disc] = (0.95, 0.85, 0.8)
+        pictures.append(picture)
+        discs.append(disc)
+    masks = np.stack(discs)
+    holes = np.stack([cv2.dilate(m.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0 for m in masks])
+    return ArrayFrames(np.stack(pictures), holes, first=20), masks
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    return float((a & b).sum() / max(1, (a | b).sum()))
+
+
+@each(segmenters())
+def test_segmenter_finds_a_plain_disc_from_one_click_and_again_the_same(build: Callable[[], Segmenter]) -> None:
+    frames, masks = a_scene(1)
+    prepared = build().prepare(frames.rgb(20))
+    prompt = Prompt(20, points=(Point(24, 36),))
+    first, second = prepared.segment(prompt), prepared.segment(prompt)
+    assert first[0].mask.dtype == np.bool_
+    assert overlap(first[0].mask, masks[0]) > 0.8
+    assert all(0 <= candidate.score <= 1 for candidate in first)
+    assert np.array_equal(first[0].mask, second[0].mask)
+
+
+@each(segmenters())
+@pytest.mark.parametrize("size", [(16, 16), (33, 47)])
+def test_segmenter_answers_on_any_size(build: Callable[[], Segmenter], size: tuple[int, int]) -> None:
+    prepared = build().prepare(np.zeros((*size, 3), np.float32))
+    candidates = prepared.segment(Prompt(0, points=(Point(8, 8),)))
+    assert candidates[0].mask.shape == size
+
+
+@each(propagators())
+@pytest.mark.parametrize("step", [1, -1])
+def test_propagator_follows_both_ways_and_goes_on_from_saved_state(build: Callable[[], Propagator], step: int) -> None:
+    frames, masks = a_scene(6)
+    walk = list(frames.frames)[::step]
+    key = Key(walk[0], 1, masks[walk[0] - 20])
+    tracker = build().follow(frames, [key], [key])
+    found = [tracker.step(walk[1]), tracker.step(walk[2])]
+    saved = tracker.save()
+    found += [tracker.step(frame) for frame in walk[3:]]
+    again = build().follow(frames, [key], [key], saved)
+    assert all(np.array_equal(again.step(frame), before) for frame, before in zip(walk[3:], found[2:], strict=True))
+    for frame, alpha in zip(walk[1:], found, strict=True):
+        assert alpha.shape == (1, 72, 96)
+        assert alpha.dtype == np.float32
+        assert 0 <= alpha.min() <= alpha.max() <= 1
+        assert overlap(alpha[0] >= 0.5, masks[frame - 20]) > 0.8
+
+
+@each(propagators())
+def test_propagator_follows_two_objects_at_once_in_the_order_of_their_keys(build: Callable[[], Propagator]) -> None:
+    frames, masks = a_scene(3)
+    corner = np.zeros((72, 96), bool)
+    corner[60:, :10] = True
+    keys = [Key(20, 7, masks[0]), Key(20, 3, corner)]
+    assert build().follow(frames, keys, keys).step(21).shape == (2, 72, 96)
+
+
+@each(propagators())
+@pytest.mark.parametrize("size", [(16, 16), (31, 45)])
+def test_propagator_on_black_frames_of_any_size_ends_sensibly(
+    build: Callable[[], Propagator], size: tuple[int, int]
+) -> None:
+    frames = ArrayFrames(np.zeros((3, *size, 3), np.float32))
+    mask = np.zeros(size, bool)
+    mask[4:9, 0:7] = True
+    key = Key(0, 1, mask)
+    tracker = build().follow(frames, [key], [key])
+    assert all(np.isfinite(tracker.step(frame)).all() for frame in (1, 2))
+
+
+def fill_all(engine: Inpainter, frames: ArrayFrames, folder: Path, windows: list[range]) -> dict[int, CleanRegion]:
+    folder.mkdir(exist_ok=True)
+    filler = engine.survey(frames, folder, lambda frame: None)
+    return {region.frame: region for window in windows for region in filler.fill(window)}
+
+
+@each(inpainters())
+def test_inpainter_fills_every_hole_whatever_the_windows(build: Callable[[], Inpainter], tmp_path: Path) -> None:
+    frames, _ = a_scene(8)
+    whole = fill_all(build(), frames, tmp_path / "a", [frames.frames])
+    parts = fill_all(build(), frames, tmp_path / "b", [range(25, 28), range(20, 22), range(22, 25)])
+    assert whole.keys() == parts.keys() == set(frames.frames)
+    for frame, region in whole.items():
+        hole = frames.mask(frame)
+        inside = np.zeros_like(hole)
+        inside[region.box.slices] = True
+        assert not (hole & ~inside).any()
+        used = hole[region.box.slices]
+        assert region.rgb.shape == (*region.box.size, 3)
+        assert region.rgb.dtype == np.float32
+        assert np.isfinite(region.rgb[used]).all()
+        assert not (region.unseen & ~used).any()
+        assert np.array_equal(region.rgb[used], parts[frame].rgb[used])
+
+
+@each(inpainters())
+def test_inpainter_surveys_an_interrupted_shot_to_the_same_result(
+    build: Callable[[], Inpainter], tmp_path: Path
+) -> None:
+    frames, _ = a_scene(8)
+    whole = fill_all(build(), frames, tmp_path / "a", [range(22, 24)])
+    (tmp_path / "b").mkdir()
+
+    class StopError(Exception):
+        pass
+
+    def stop(frame: int) -> None:
+        if frame >= 24:
+            raise StopError
+
+    with pytest.raises(StopError):
+        build().survey(frames, tmp_path / "b", stop)
+    again = fill_all(build(), frames, tmp_path / "b", [range(22, 24)])
+    for frame, region in whole.items():
+        assert np.array_equal(region.rgb, again[frame].rgb)
+
+
+@each(inpainters())
+@pytest.mark.parametrize(
+    ("count", "size", "hole"),
+    [
+        (1, (48, 64), np.s_[10:30, 10:40]),
+        (2, (48, 64), np.s_[:, :]),
+        (3, (16, 16), np.s_[4:9, 0:16]),
+        (3, (33, 47), np.s_[0:1, 0:1]),
+    ],
+)
+@pytest.mark.parametrize("level", [0.0, 0.6])
+def test_inpainter_on_flat_frames_gives_the_flat_colour(
+    build: Callable[[], Inpainter], tmp_path: Path, count: int, size: tuple[int, int], hole: object, level: float
+) -> None:
+    holes = np.zeros((count, *size), bool)
+    holes[(slice(None), *hole)] = True
+    frames = ArrayFrames(np.full((count, *size, 3), level, np.float32), holes)
+    regions = fill_all(build(), frames, tmp_path / "s", [frames.frames])
+    assert regions.keys() == set(range(count))
+    if build is not FlatInpainter and not holes.all():
+        for frame, region in regions.items():
+            assert np.allclose(region.rgb[holes[frame][region.box.slices]], level, atol=0.02)
+
+
+def test_embedded_inpainter_never_copies_the_object(tmp_path: Path) -> None:
+    frames, masks = a_scene(10)
+    for name in named("inpainter"):
+        regions = fill_all(REGISTRY.inpainter(name), frames, tmp_path / name, [frames.frames])
+        for frame, region in regions.items():
+            assert region.rgb[frames.mask(frame)[region.box.slices]].max() < 0.7
+
+
+@each(matters())
+def test_matter_is_certain_inside_and_outside_and_goes_on_from_saved_state(build: Callable[[], Matter]) -> None:
+    frames, masks = a_scene(4)
+    shot = ArrayFrames(np.stack([frames.rgb(f) for f in frames.frames]), masks, first=20)
+    walk = build().start(shot)
+    first = walk.step(20)
+    saved = walk.save()
+    second = walk.step(21)
+    assert np.array_equal(build().start(shot, saved).step(21), second)
+    assert first.shape == (72, 96)
+    assert 0 <= first.min() <= first.max() <= 1
+    core = cv2.erode(masks[0].astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    far = cv2.dilate(masks[0].astype(np.uint8), np.ones((21, 21), np.uint8)) == 0
+    assert (first[core] > 0.95).all()
+    assert (first[far] < 0.05).all()
