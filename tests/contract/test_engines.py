@@ -204,7 +204,7 @@ def test_inpainter_on_flat_frames_gives_the_flat_colour(
 
 
 def test_embedded_inpainter_never_copies_the_object(tmp_path: Path) -> None:
-    frames, masks = a_scene(10)
+    frames, _ = a_scene(10)
     for name in named("inpainter"):
         regions = fill_all(REGISTRY.inpainter(name), frames, tmp_path / name, [frames.frames])
         for frame, region in regions.items():
