@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import struct
 from dataclasses import dataclass
@@ -76,10 +77,10 @@ def find(path: Path) -> Sequence:
     except PermissionError:
         raise AccessError(f"folder {folder} may not be read; ask for permission to read it") from None
     pattern = path if is_pattern(path) else _pattern_of(folder, names)
-    numbers = _numbers(pattern, names)
+    numbers = numbers_of(pattern, names)
     if not numbers:
         raise NotFoundError(f"no image is named like {pattern}; check the pattern")
-    missing = next((n for n, after in zip(numbers, numbers[1:], strict=False) if after != n + 1), None)
+    missing = next((n for n, after in itertools.pairwise(numbers) if after != n + 1), None)
     if missing is not None:
         raise MediaError(
             f"image {numbered(pattern, missing + 1).name} is missing in {folder}, between {numbers[0]} and"
@@ -107,7 +108,8 @@ def _pattern_of(folder: Path, names: list[str]) -> Path:
     return folder / (f"{head}%0{min(widths)}d{tail}" if padded and min(widths) > 1 else f"{head}%d{tail}")
 
 
-def _numbers(pattern: Path, names: list[str]) -> list[int]:
+def numbers_of(pattern: Path, names: list[str]) -> list[int]:
+    """The numbers of the names that fit a pattern, ascending."""
     parts = _PATTERN.fullmatch(pattern.name)
     assert parts, pattern
     shape = re.compile(re.escape(parts["head"]) + r"(\d+)" + re.escape(parts["tail"]))
