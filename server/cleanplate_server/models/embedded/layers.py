@@ -1,0 +1,86 @@
+"""Things around a hole that move apart from each other: ground, wall, a passer-by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.models.embedded.completion import Field, Weight, fit_affine
+from cleanplate_server.models.embedded.registration import Registered
+from cleanplate_server.models.embedded.sources import Target
+
+_NEAREST_FRAMES = 8
+_APART_PX = 0.5
+_SMALLEST_SHARE = 0.1
+_MOST = 3
+_SAMPLES = 1500
+
+
+def split(target: Target, registered: Sequence[Registered]) -> list[Weight]:
+    """Sorts the surroundings of a hole into layers that move alike over time.
+
+    The motion of each place in pixels a frame, averaged over the nearest sources, is searched for its densest value;
+    an affine motion is fitted to the places that share it; what is left is searched again.
+
+    Args:
+        target: the hole and its surroundings.
+        registered: its sources.
+
+    Returns:
+        For each layer float32 [h, w], 1 where it is seen; at least one layer.
+    """
+    velocity, trust = _velocity(target, registered)
+    rest, total = trust.copy(), float(trust.sum())
+    motions: list[Field] = []
+    while len(motions) < _MOST and total > 50 and rest.sum() > _SMALLEST_SHARE * total:
+        motion = _densest(velocity, rest)
+        if motion is None:
+            break
+        motions.append(motion)
+        rest = np.where(_apart(velocity, motion) < 1.2 * _APART_PX, 0, rest).astype(np.float32)
+    everywhere = np.ones(target.hole.shape, np.float32)
+    if not motions:
+        return [everywhere]
+    distances = np.stack([_apart(velocity, motion) for motion in motions])
+    nearest = distances.argmin(0)
+    found = [((nearest == i) & (distances[i] < 3 * _APART_PX)).astype(np.float32) for i in range(len(motions))]
+    return [layer for layer in found if (layer * trust).sum() > _SMALLEST_SHARE / 2 * total] or [everywhere]
+
+
+def _velocity(target: Target, registered: Sequence[Registered]) -> tuple[Field, Weight]:
+    total = np.zeros((*target.hole.shape, 2), np.float32)
+    weight = np.full(target.hole.shape, 1e-6, np.float32)
+    for source in registered:
+        if source.view.distance <= _NEAREST_FRAMES:
+            share = source.trust * np.float32(min(source.view.distance, 4))
+            total += share[..., None] * source.flow * np.float32(source.direction / source.view.distance)
+            weight += share
+    trust = np.where(weight > 0.5, np.minimum(weight, 1) * target.near, 0)
+    return total / weight[..., None], trust.astype(np.float32)
+
+
+def _densest(velocity: Field, weight: Weight) -> Field | None:
+    rows, columns = np.nonzero(weight > 0.02)
+    if not len(rows):
+        return None
+    pick = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLES)).astype(np.intp)
+    values, trust = velocity[rows[pick], columns[pick]], weight[rows[pick], columns[pick]]
+    distance: NDArray[np.float32] = np.linalg.norm(values[:, None] - values[None], axis=2)
+    mode = values[(np.exp(-((distance / _APART_PX) ** 2)) * trust).sum(1).argmax()]
+    alike = weight * np.exp(-((_apart(velocity, np.broadcast_to(mode, velocity.shape)) / _APART_PX) ** 2))
+    motion = None
+    for _ in range(4):
+        fitted = fit_affine(
+            velocity, np.where(alike > 0.02, np.minimum(alike + 0.3, 1), 0).astype(np.float32), rounds=2
+        )
+        if fitted is None:
+            return motion
+        motion = fitted
+        alike = weight * np.exp(-((_apart(velocity, motion) / _APART_PX) ** 2))
+    return motion
+
+
+def _apart(velocity: Field, motion: Field) -> Weight:
+    return np.asarray(np.linalg.norm(velocity - motion, axis=2), np.float32)

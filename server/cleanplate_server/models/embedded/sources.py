@@ -1,0 +1,241 @@
+"""Which frames a hole may be filled from, and their pixels around it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.models.embedded.camera import Homography, move
+from cleanplate_server.models.protocols import RGB, Box, Luma, Mask, MaskedFrames
+
+_CACHE_BYTES = 512 << 20
+_TILE_PX = 64
+_HOLE_GROW_PX = 2
+_LARGEST_CROP = 6.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """A frame's hole and its surroundings, at the scale that sources are compared at.
+
+    Args:
+        frame: frame number.
+        box: in full pixels, the hole and its surroundings.
+        scale: working pixels for one full pixel, at most 1.
+        x, y: float32 [h, w], the full pixel at the centre of each working pixel.
+        rgb: float32 [h, w, 3].
+        hole: bool [h, w].
+        known: bool [h, w], far enough outside the hole to be believed.
+        near: float32 [h, w] in [0, 1], 1 at the hole, falling off with distance: weighs motion.
+        rim: the same, falling off sooner: weighs colour.
+    """
+
+    frame: int
+    box: Box
+    scale: float
+    x: Luma
+    y: Luma
+    rgb: RGB
+    hole: Mask
+    known: Mask
+    near: Luma
+    rim: Luma
+
+    @property
+    def luma(self) -> Luma:
+        return gray(self.rgb)
+
+
+@dataclass(frozen=True)
+class View:
+    """A source's pixels where the target's box lies in it.
+
+    Args:
+        frame: of the source.
+        distance: frames from the target.
+        motion: from the target's full pixels to the source's.
+        box: in the source, full pixels.
+        full: float32 [H, W, 3] of the box.
+        full_free: uint8 [H, W], 1 where the source has no hole.
+        rgb: float32 [h, w, 3], the same at working scale.
+        free: uint8 [h, w], the same at working scale.
+        scale: working pixels for one full pixel, (x, y).
+    """
+
+    frame: int
+    distance: int
+    motion: Homography
+    box: Box
+    full: RGB
+    full_free: NDArray[np.uint8]
+    rgb: RGB
+    free: NDArray[np.uint8]
+    scale: tuple[float, float]
+
+    def places(self, x: Luma, y: Luma) -> tuple[Luma, Luma]:
+        """Takes full pixels of the target to working pixels of this view."""
+        column, row = self.full_places(x, y)
+        sx, sy = self.scale
+        return (column + np.float32(0.5)) * sx - np.float32(0.5), (row + np.float32(0.5)) * sy - np.float32(0.5)
+
+    def full_places(self, x: Luma, y: Luma) -> tuple[Luma, Luma]:
+        """Takes full pixels of the target to full pixels of this view."""
+        column, row = move(self.motion, x, y)
+        return column - self.box.x0, row - self.box.y0
+
+
+def gray(rgb: RGB) -> Luma:
+    """float32 [h, w]: the weights of BT.601, near enough to compare pictures of any matrix."""
+    return np.asarray(rgb @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
+
+
+def aim(shot: MaskedFrames, frame: int, *, largest_px: int) -> Target | None:
+    """Cuts a frame's hole out with its surroundings; None when the frame has no hole.
+
+    Args:
+        shot: frames and holes.
+        frame: frame number.
+        largest_px: longest side at working scale.
+    """
+    tight = shot.hole_box(frame)
+    mask = shot.mask(frame)
+    if tight is None or not mask.any():
+        return None
+    margin = int(np.clip(max(tight.size) // 2, 40, max(128, max(shot.size) // 8)))
+    box = grow(tight, margin, shot.size)
+    scale = min(1.0, largest_px / max(box.size))
+    height, width = (max(1, round(side * scale)) for side in box.size)
+    row, column = np.mgrid[0:height, 0:width].astype(np.float32)
+    hole = cv2.resize(mask[box.slices].astype(np.float32), (width, height), interpolation=cv2.INTER_AREA) > 0
+    grown = cv2.dilate(hole.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    # a picture that is all hole has no distance to measure
+    away = (
+        cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 5)
+        if not hole.all()
+        else np.zeros(hole.shape, np.float32)
+    )
+    return Target(
+        frame=frame,
+        box=box,
+        scale=scale,
+        x=(column + np.float32(0.5)) * np.float32(box.size[1] / width) + np.float32(box.x0 - 0.5),
+        y=(row + np.float32(0.5)) * np.float32(box.size[0] / height) + np.float32(box.y0 - 0.5),
+        rgb=cv2.resize(shot.rgb(frame, box), (width, height), interpolation=cv2.INTER_AREA),
+        hole=hole,
+        known=~grown,
+        near=np.exp(-away / 30).astype(np.float32),
+        rim=np.exp(-away / 16).astype(np.float32),
+    )
+
+
+def grow(box: Box, margin: int, size: tuple[int, int]) -> Box:
+    """Widens a box to all sides within a picture of (height, width)."""
+    return Box(
+        max(0, box.x0 - margin), max(0, box.y0 - margin), min(size[1], box.x1 + margin), min(size[0], box.y1 + margin)
+    )
+
+
+def ladder(frame: int, frames: range, direction: int, *, growth: float) -> Iterator[int]:
+    """Frames to look at in one direction, close together near by, ever farther apart.
+
+    Far ones lie on a grid of the whole shot, so that neighbouring targets ask for the same frames.
+
+    Args:
+        frame: the target.
+        frames: of the shot.
+        direction: 1 or -1.
+        growth: ratio of one distance to the one before it.
+    """
+    distance, last = 1, 0
+    while True:
+        grid = 1 << max(0, int(np.log2(distance / 8))) if distance > 8 else 1
+        source = frame + direction * distance
+        source -= (source - frames.start) % grid
+        if source not in frames:
+            return
+        if abs(source - frame) > last and (source - frame) * direction > 0:
+            yield source
+            last = abs(source - frame)
+        distance = max(distance + 1, round(distance * growth))
+
+
+class SourceReader:
+    """Reads pieces of a shot's frames and keeps the latest in bounded memory."""
+
+    def __init__(self, shot: MaskedFrames) -> None:
+        self._shot = shot
+        self._kept: OrderedDict[int, tuple[Box, RGB, NDArray[np.uint8]]] = OrderedDict()
+        self._bytes = 0
+
+    def view(self, target: Target, frame: int, motion: Homography) -> View | None:
+        """Cuts out of a source what the target's box shows; None where that lies outside or is blown up too far."""
+        column, row = move(motion, target.x, target.y)
+        margin = 24 / target.scale + 0.1 * max(target.box.size)
+        bounds = (column.min() - margin, row.min() - margin, column.max() + margin + 2, row.max() + margin + 2)
+        if not np.isfinite(bounds).all():
+            return None
+        height, width = self._shot.size
+        x0, y0 = (int(np.clip(v, 0, side)) for v, side in zip(bounds[:2], (width, height), strict=True))
+        x1, y1 = (int(np.clip(v, 0, side)) for v, side in zip(bounds[2:], (width, height), strict=True))
+        area, own = (x1 - x0) * (y1 - y0), target.box.size[0] * target.box.size[1]
+        if min(x1 - x0, y1 - y0) < 8 or area > _LARGEST_CROP * own + 400**2:
+            return None
+        full, free = self._read(frame, Box(x0, y0, x1, y1))
+        size = max(1, round((x1 - x0) * target.scale)), max(1, round((y1 - y0) * target.scale))
+        return View(
+            frame=frame,
+            distance=abs(frame - target.frame),
+            motion=motion,
+            box=Box(x0, y0, x1, y1),
+            full=full,
+            full_free=free,
+            rgb=cv2.resize(full, size, interpolation=cv2.INTER_AREA) if target.scale < 1 else full,
+            free=(cv2.resize(free.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999).astype(np.uint8),
+            scale=(size[0] / (x1 - x0), size[1] / (y1 - y0)),
+        )
+
+    def _read(self, frame: int, box: Box) -> tuple[RGB, NDArray[np.uint8]]:
+        kept = self._kept.get(frame)
+        if kept is None or not _holds(kept[0], box):
+            kept = self._fetch(frame, box if kept is None else _union(kept[0], box))
+        self._kept.move_to_end(frame)
+        outer, rgb, free = kept
+        rows = slice(box.y0 - outer.y0, box.y1 - outer.y0)
+        columns = slice(box.x0 - outer.x0, box.x1 - outer.x0)
+        return rgb[rows, columns], free[rows, columns]
+
+    def _fetch(self, frame: int, box: Box) -> tuple[Box, RGB, NDArray[np.uint8]]:
+        height, width = self._shot.size
+        outer = Box(
+            box.x0 // _TILE_PX * _TILE_PX,
+            box.y0 // _TILE_PX * _TILE_PX,
+            min(width, -(-box.x1 // _TILE_PX) * _TILE_PX),
+            min(height, -(-box.y1 // _TILE_PX) * _TILE_PX),
+        )
+        side = 2 * _HOLE_GROW_PX + 1
+        grown = cv2.dilate(self._shot.mask(frame)[outer.slices].astype(np.uint8), np.ones((side, side), np.uint8))
+        if frame in self._kept:
+            self._drop(frame)
+        kept = outer, np.ascontiguousarray(self._shot.rgb(frame, outer)), 1 - grown
+        self._kept[frame] = kept
+        self._bytes += kept[1].nbytes + kept[2].nbytes
+        while self._bytes > _CACHE_BYTES and len(self._kept) > 1:
+            self._drop(next(iter(self._kept)))
+        return kept
+
+    def _drop(self, frame: int) -> None:
+        _, rgb, free = self._kept.pop(frame)
+        self._bytes -= rgb.nbytes + free.nbytes
+
+
+def _holds(outer: Box, box: Box) -> bool:
+    return outer.x0 <= box.x0 and outer.y0 <= box.y0 and outer.x1 >= box.x1 and outer.y1 >= box.y1
+
+
+def _union(a: Box, b: Box) -> Box:
+    return Box(min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))

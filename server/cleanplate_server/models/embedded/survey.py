@@ -1,0 +1,83 @@
+"""The first pass over a shot: what it learns of the camera, kept on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.models.embedded.camera import Homography, enlarge, frame_motion, shrink
+from cleanplate_server.models.protocols import MaskedFrames, Tick
+
+_BLOCK = 64
+_FILE = "camera-{:06d}.npy"
+
+
+class CameraPath:
+    """The background's motion between any two frames of a shot.
+
+    Args:
+        first_frame: number of the shot's first frame.
+        steps: float64 [T, 3, 3]; step i takes a pixel of frame ``first_frame + i - 1`` to the next frame, step 0 is
+            the identity. May be a memory map.
+    """
+
+    def __init__(self, first_frame: int, steps: NDArray[np.float64]) -> None:
+        self._first = first_frame
+        self._steps = steps
+
+    def between(self, source: int, target: int) -> Homography:
+        """float64 [3, 3] from pixels of the frame ``source`` to pixels of the frame ``target``."""
+        low, high = sorted((source - self._first, target - self._first))
+        motion = np.eye(3)
+        for step in self._steps[low + 1 : high + 1]:
+            motion = step @ motion
+            motion /= motion[2, 2] if abs(motion[2, 2]) > 1e-9 else 1.0
+        return motion if source <= target else np.linalg.pinv(motion)
+
+
+def walk(shot: MaskedFrames, folder: Path, tick: Tick) -> CameraPath:
+    """Walks a shot once and measures the background's motion, going on where an earlier walk stopped.
+
+    Args:
+        shot: frames and holes.
+        folder: where blocks of motions are kept; a finished block is never measured again.
+        tick: called once for each frame.
+    """
+    frames = shot.frames
+    blocks: list[NDArray[np.float64]] = []
+    for start in range(0, len(frames), _BLOCK):
+        block = frames[start : start + _BLOCK]
+        path = folder / _FILE.format(block.start)
+        if path.exists():
+            for frame in block:
+                tick(frame)
+        else:
+            _measure(shot, block, path, tick)
+        blocks.append(np.load(path, mmap_mode="r", allow_pickle=False))
+    return CameraPath(frames.start, np.concatenate(blocks) if blocks else np.zeros((0, 3, 3)))
+
+
+def _measure(shot: MaskedFrames, block: range, path: Path, tick: Tick) -> None:
+    steps = np.tile(np.eye(3), (len(block), 1, 1))
+    previous = None
+    if block.start > shot.frames.start:
+        previous = shrink(shot.luma(block.start - 1), shot.mask(block.start - 1))
+    for index, frame in enumerate(block):
+        current = shrink(shot.luma(frame), shot.mask(frame))
+        if previous is not None:
+            motion = frame_motion(previous[0], current[0], previous_hole=previous[1], current_hole=current[1])
+            steps[index] = enlarge(motion, current[0].shape, shot.size)
+        previous = current
+        tick(frame)
+    _save(path, steps)
+
+
+def _save(path: Path, array: NDArray[np.float64]) -> None:
+    """Writes beside the target and renames, so that a killed walk leaves no half block."""
+    part = path.with_suffix(".part")
+    with part.open("wb") as file:
+        np.save(file, array, allow_pickle=False)
+    os.replace(part, path)
