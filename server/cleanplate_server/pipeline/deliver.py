@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanplate_server.clip import ClipRange, PixelFormat, Plate
+from cleanplate_server.clip import ClipRange, ColorTags, PixelFormat, Plate
 from cleanplate_server.models.protocols import EngineInfo, EngineKind
 from cleanplate_server.pipeline.job import Job
 from cleanplate_server.pipeline.manifest import manifest_path, write_manifest
 from cleanplate_server.pipeline.spec import Delivery, EngineUse, Take
-from cleanplate_server.stages.color import tags_for
 from cleanplate_server.stages.composite import PlatePatch, empty_plate, paste
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.encode import (
@@ -21,6 +20,7 @@ from cleanplate_server.stages.encode import (
     choose_codec,
     converts,
     delivery_format,
+    delivery_tags,
 )
 
 
@@ -31,12 +31,18 @@ class Delivering:
     Args:
         target: path and codec.
         delivery: plate, patch or matte.
-        format: the frames' format when they are encoded.
+        format, tags: the frames' format when they are encoded, and what its code values mean.
     """
 
     target: Target
     delivery: Delivery
     format: PixelFormat
+    tags: ColorTags
+
+    @property
+    def keeps_audio(self) -> bool:
+        """Sound belongs to plates; patches and mattes lie above a clip that has its own."""
+        return self.delivery == "plate"
 
     @classmethod
     def plan(cls, job: Job, clip: ClipRange, delivery: Delivery) -> Delivering:
@@ -48,13 +54,14 @@ class Delivering:
         output = job.spec.output
         codec = output.codec or choose_codec(output.path, clip.media, delivery)
         target = Target(output.path, codec, overwrite=output.overwrite)
-        check_target(target, clip.media)
-        return cls(target, delivery, delivery_format(codec, clip.media, delivery))
+        media = clip.media
+        check_target(target, media, audio=delivery == "plate")
+        return cls(target, delivery, delivery_format(codec, media, delivery), delivery_tags(codec, media, delivery))
 
     @property
-    def patch_format(self) -> PixelFormat | None:
-        """The format in which window files hold patches; None for plates, which keep the source's."""
-        return None if self.delivery == "plate" else self.format
+    def patch_layer(self) -> tuple[PixelFormat, ColorTags] | None:
+        """Format and tags of the patches in window files; None for plates, which keep the source's."""
+        return None if self.delivery == "plate" else (self.format, self.tags)
 
 
 def deliver(
@@ -69,7 +76,9 @@ def deliver(
         masks_path: folder of the masks that were used.
     """
     media = clip.media
-    writer = Writer(how.target, media=media, frames=clip.frames, format=how.format)
+    writer = Writer(
+        how.target, media=media, frames=clip.frames, format=how.format, tags=how.tags, audio=how.keeps_audio
+    )
     (job.ledger.folder / "partials").write_text(f"{writer.partial_path}\n", encoding="utf-8")
     with Decoder(media) as decoder, writer:
         for done, frame in enumerate(_frames(decoder, clip, how, patches), start=1):
@@ -95,9 +104,12 @@ def _frames(decoder: Decoder, clip: ClipRange, how: Delivering, patches: Iterabl
     waiting = iter(patches)
     patch = next(waiting, None)
     for plate in decoder.plates(clip.frames):
-        base = plate if how.delivery == "plate" else empty_plate(plate, how.format, tags_for(how.format, media))
+        base = plate if how.delivery == "plate" else empty_plate(plate, how.format, how.tags)
         if patch is not None and patch.frame == plate.frame:
             base = paste(base, patch, media.format if how.delivery == "plate" else how.format)
             patch = next(waiting, None)
-        yield converts(base, media.format, how.format, media.tags) if how.delivery == "plate" else base
+        if how.delivery == "plate":
+            interlaced = media.field_order not in ("progressive", "unknown")
+            base = converts(base, media.format, how.format, media.tags, how.tags, interlaced=interlaced)
+        yield base
     assert patch is None, f"the patch for frame {patch.frame} is out of order"

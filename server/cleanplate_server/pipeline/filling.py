@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cleanplate_server.clip import Media, PixelFormat
+from cleanplate_server.clip import ColorTags, Media, PixelFormat
 from cleanplate_server.models.protocols import CleanRegion, Filler, Inpainter, Tick
 from cleanplate_server.pipeline.job import Job
 from cleanplate_server.stages.composite import PlatePatch, composite, patch, soft_edge
@@ -37,7 +37,7 @@ class FillWork:
         inpainter: the engine.
         folder: of the job; surveys and windows are kept below it.
         feather_px: soft edge inside the hole.
-        patch_format: RGBA format of a patch to deliver; None composites in the plate's own format.
+        patch_layer: format and tags of patches with alpha; None composites in the plate's own format.
         cache_bytes: limit of the plates kept.
     """
 
@@ -47,7 +47,7 @@ class FillWork:
     inpainter: Inpainter
     folder: Path
     feather_px: int
-    patch_format: PixelFormat | None
+    patch_layer: tuple[PixelFormat, ColorTags] | None
     cache_bytes: int
     _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
     _plates: PlateCache | None = field(default=None, init=False, repr=False)
@@ -84,14 +84,15 @@ class FillWork:
         assert self._plates is not None
         plate = self._plates.plate(region.frame)
         alpha = soft_edge(self.holes.mask(region.frame), self.feather_px)
-        if self.patch_format is None:
+        if self.patch_layer is None:
             return composite(plate, region, alpha, self.media)
-        return patch(plate, region, alpha, self.media, self.patch_format)
+        format, tags = self.patch_layer
+        return patch(plate, region, alpha, self.media, format=format, tags=tags)
 
 
 def fill_holes(
     job: Job, media: Media, shots: Sequence[tuple[range, MaskFiles]], inpainter: Inpainter, *,
-    feather_px: int, patch_format: PixelFormat | None,
+    feather_px: int, patch_layer: tuple[PixelFormat, ColorTags] | None,
 ) -> list[Path]:  # fmt: skip
     """Fills every hole and gives the window files in order; windows that are there already are kept.
 
@@ -104,7 +105,7 @@ def fill_holes(
         missing = [w for w in windows if job.ledger.finished("inpaint", window_name(w)) is None]
         progress.skip(shot, [w for w in windows if w not in missing], holes)
         work = FillWork(
-            media, shot, holes, inpainter, job.ledger.folder, feather_px, patch_format, job.plate_cache_bytes
+            media, shot, holes, inpainter, job.ledger.folder, feather_px, patch_layer, job.plate_cache_bytes
         )
         try:
             if missing:

@@ -28,7 +28,7 @@ def matte(job: Job, operation: MatteOperation) -> Take:
         for shot, masks in followed.shots:
             union = make_holes(list(masks.values()), shot, clip.media.size, grow_px=0, ledger=job.ledger)
             frames = MaskedShot(plates, clip.media, shot, union)
-            files += solve_mattes(frames, matter, job.ledger, clip.media, how.format)
+            files += solve_mattes(frames, matter, job.ledger, format=how.format, tags=how.tags)
             shots.append((shot, union))
     engines = (*followed.engines, ("matter", matter.info))
     return deliver(job, clip, how, patches_in(files), engines=engines, masks_path=keep_masks(job, shots))

@@ -45,10 +45,10 @@ def remove(job: Job, operation: RemoveOperation) -> Take:
     patches: Iterable[PlatePatch]
     filled: tuple[tuple[EngineKind, EngineInfo], ...] = ()
     if how.delivery == "matte":
-        patches = hole_mattes(shots, clip.media, how.format, feather_px=feather_px)
+        patches = hole_mattes(shots, how.format, how.tags, feather_px=feather_px)
     else:
         inpainter = job.registry.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
-        files = fill_holes(job, clip.media, shots, inpainter, feather_px=feather_px, patch_format=how.patch_format)
+        files = fill_holes(job, clip.media, shots, inpainter, feather_px=feather_px, patch_layer=how.patch_layer)
         patches, filled = patches_in(files), (("inpainter", inpainter.info),)
     masks_path = keep_masks(job, shots)
     return deliver(job, clip, how, patches, engines=followed.engines + filled, masks_path=masks_path)

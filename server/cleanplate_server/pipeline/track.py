@@ -19,5 +19,5 @@ def track(job: Job, operation: TrackOperation) -> Take:
         (shot, make_holes(list(masks.values()), shot, clip.media.size, grow_px=operation.grow_px, ledger=job.ledger))
         for shot, masks in followed.shots
     ]
-    patches = hole_mattes(shots, clip.media, how.format, feather_px=0)
+    patches = hole_mattes(shots, how.format, how.tags, feather_px=0)
     return deliver(job, clip, how, patches, engines=followed.engines, masks_path=keep_masks(job, shots))

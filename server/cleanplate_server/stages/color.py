@@ -7,13 +7,12 @@ is interpolated linearly, and averaged back, at the place where the media says t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.clip import ColorTags, Media, PixelFormat, Plane
+from cleanplate_server.clip import ColorTags, PixelFormat, Plane
 from cleanplate_server.errors import MediaError
 from cleanplate_server.models.protocols import RGB, Box, Luma
 
@@ -61,20 +60,6 @@ def code_scale(format: PixelFormat, tags: ColorTags) -> tuple[float, float, floa
         return 0.0, float(format.max_code), float(1 << (format.bit_depth - 1)), float(format.max_code)
     unit = float(1 << (format.bit_depth - 8))
     return 16 * unit, 219 * unit, 128 * unit, 224 * unit
-
-
-def tags_for(format: PixelFormat, media: Media) -> ColorTags:
-    """What code values of a format mean when they are made from a media's picture.
-
-    The media's own tags where the model is the same. Y'CbCr made from RGB is video range with the matrix of its
-    primaries; RGB and grey made from Y'CbCr are full range.
-    """
-    tags = media.tags
-    if format.model == media.format.model:
-        return tags
-    if format.model == "yuv":
-        return replace(tags, matrix=9 if tags.primaries == 9 else 1, full_range=False)
-    return replace(tags, matrix=0 if format.model == "rgb" else tags.matrix, full_range=True)
 
 
 def align_box(box: Box, format: PixelFormat, size: tuple[int, int]) -> Box:

@@ -20,7 +20,6 @@ from cleanplate_server.stages.color import (
     from_rgb,
     plane_slices,
     round_to_codes,
-    tags_for,
     to_rgb,
 )
 
@@ -99,10 +98,12 @@ def composite(plate: Plate, region: CleanRegion, alpha: Alpha, media: Media) -> 
     return PlatePatch(region.frame, box, tuple(planes))
 
 
-def patch(plate: Plate, region: CleanRegion, alpha: Alpha, media: Media, format: PixelFormat) -> PlatePatch:
-    """The clean region alone, with its alpha, in a delivery format; straight, not premultiplied."""
+def patch(
+    plate: Plate, region: CleanRegion, alpha: Alpha, media: Media, *, format: PixelFormat, tags: ColorTags
+) -> PlatePatch:
+    """The clean region alone, with its alpha, in a delivery format with its tags; straight, not premultiplied."""
     box = align_box(region.box.grown(PATCH_MARGIN_PX, media.size), format, media.size)
-    color = from_rgb(_mixed_rgb(plate, region, alpha, media, box), format, tags_for(format, media), media.size[0])
+    color = from_rgb(_mixed_rgb(plate, region, alpha, media, box), format, tags, media.size[0])
     dtype = sample_dtype(format)
     planes = [round_to_codes(p, dtype, _max_code(format)) for p in color]
     scale = np.float32(1 if format.is_float else format.max_code)

@@ -194,8 +194,8 @@ def test_patch_holds_clean_colour_under_its_alpha_and_nothing_elsewhere() -> Non
     hole[30:40, 30:40] = True
     box = Box(30, 30, 40, 40)
     clean = CleanRegion(0, box, np.full((10, 10, 3), 0.25, np.float32), np.zeros((10, 10), bool))
-    piece = patch(plate, clean, soft_edge(hole, 0), media, target)
-    whole = paste(empty_plate(plate, target, TAGS[0]), piece, target)
+    piece = patch(plate, clean, soft_edge(hole, 0), media, format=target, tags=ColorTags(full_range=True))
+    whole = paste(empty_plate(plate, target, ColorTags(full_range=True)), piece, target)
     assert np.array_equal(whole.planes[3] == 65535, hole)
     assert (whole.planes[0][hole] == round(0.25 * 65535)).all()
     assert (whole.planes[3][~hole] == 0).all()
