@@ -1,0 +1,263 @@
+"""The server's client: one typed call for each rpc, one error class. Knows the proto alone."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import grpc
+from cleanplate.v1 import (
+    job_pb2,
+    job_pb2_grpc,
+    media_pb2,
+    media_pb2_grpc,
+    model_pb2,
+    model_pb2_grpc,
+    prompt_pb2,
+    prompt_pb2_grpc,
+)
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+SERVER_FILE = "server.json"
+TOKEN_FILE = "token"  # noqa: S105  # a file's name, not a secret
+
+_CALL_SECONDS = 120.0
+"""Longest wait for one answer; opening media on a slow disk may take a while."""
+_GREETING_SECONDS = 5.0
+_MESSAGE_BYTES = 256 << 20
+"""Masks travel as PNG; a noisy one of an 8K picture stays below this."""
+_ENDED = (job_pb2.Job.SUCCEEDED, job_pb2.Job.FAILED, job_pb2.Job.CANCELLED)
+
+Req = TypeVar("Req", bound=Message)
+Res = TypeVar("Res", bound=Message)
+
+
+class ClientError(Exception):
+    """A call failed.
+
+    Args:
+        sentence: what is wrong, the values, the remedy; fit for a person.
+        code: gRPC's code.
+        reason: UPPER_SNAKE_CASE name for programs, empty when the server gave none.
+        metadata: the values named in the sentence.
+    """
+
+    def __init__(
+        self, sentence: str, code: grpc.StatusCode, *, reason: str = "", metadata: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.code = code
+        self.reason = reason
+        self.metadata = dict(metadata or {})
+
+    @classmethod
+    def from_status(cls, status: status_pb2.Status) -> ClientError:
+        """From the status that a failed call or a failed job carries."""
+        info = error_details_pb2.ErrorInfo()
+        for detail in status.details:
+            if detail.Unpack(info):
+                break
+        return cls(status.message, _code(status.code), reason=info.reason, metadata=dict(info.metadata))
+
+    @classmethod
+    def from_rpc(cls, error: grpc.RpcError) -> ClientError:
+        """From what gRPC raised."""
+        assert isinstance(error, grpc.Call)
+        status = rpc_status.from_call(error)
+        if status is not None:
+            return cls.from_status(status)
+        if error.code() is grpc.StatusCode.UNAVAILABLE:
+            return cls(
+                "no Cleanplate server answers there; start one with `cleanplate serve`",
+                grpc.StatusCode.UNAVAILABLE,
+                reason="UNAVAILABLE",
+            )
+        return cls(error.details() or f"the server answered {error.code().name}", error.code())
+
+
+@dataclass(frozen=True)
+class ServerAddress:
+    """Where a server listens and what it asks for.
+
+    Args:
+        address: ``HOST:PORT`` on the loopback.
+        token: secret of this run of the server.
+    """
+
+    address: str
+    token: str
+
+    @classmethod
+    def read(cls, state_folder: Path) -> ServerAddress:
+        """Reads what a running server wrote into its state folder.
+
+        Raises:
+            ClientError: UNAVAILABLE when no server has written there, PERMISSION_DENIED when it is another user's.
+        """
+        try:
+            document = json.loads((state_folder / SERVER_FILE).read_text(encoding="utf-8"))
+            token = (state_folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
+            return cls(str(document["address"]), token)
+        except PermissionError as error:
+            raise ClientError(
+                f"the server's token in {state_folder} may not be read; it belongs to another user, start your own",
+                grpc.StatusCode.PERMISSION_DENIED,
+                reason="PERMISSION_DENIED",
+            ) from error
+        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, KeyError, TypeError) as error:
+            raise ClientError(
+                f"no Cleanplate server is running with the state folder {state_folder};"
+                " start one with `cleanplate serve`",
+                grpc.StatusCode.UNAVAILABLE,
+                reason="UNAVAILABLE",
+            ) from error
+
+
+class Client:
+    """Calls on one server.
+
+    Args:
+        address: ``HOST:PORT``.
+        token: what the server asks for.
+    """
+
+    def __init__(self, address: str, token: str) -> None:
+        self.address = address
+        options = [
+            ("grpc.max_receive_message_length", _MESSAGE_BYTES),
+            ("grpc.max_send_message_length", _MESSAGE_BYTES),
+            ("grpc.enable_http_proxy", 0),
+        ]
+        self._channel = grpc.insecure_channel(address, options=options)
+        self._metadata = (("authorization", f"Bearer {token}"),)
+        self._media = media_pb2_grpc.MediaServiceStub(self._channel)
+        self._segment = prompt_pb2_grpc.SegmentServiceStub(self._channel)
+        self._jobs = job_pb2_grpc.JobServiceStub(self._channel)
+        self._models = model_pb2_grpc.ModelServiceStub(self._channel)
+
+    @classmethod
+    def discover(cls, state_folder: Path) -> Client:
+        """Connects to the server that holds a state folder.
+
+        Raises:
+            ClientError: UNAVAILABLE when none runs, or the one that did was killed.
+        """
+        found = ServerAddress.read(state_folder)
+        client = cls(found.address, found.token)
+        try:
+            client.greet()
+        except ClientError:
+            client.close()
+            raise
+        return client
+
+    def greet(self) -> None:
+        """Checks that the server answers and takes the token.
+
+        Raises:
+            ClientError.
+        """
+        self._call(self._models.ListModels, model_pb2.ListModelsRequest(), seconds=_GREETING_SECONDS)
+
+    def open_clip(self, path: Path, *, stream_index: int = 0) -> media_pb2.Clip:
+        """Probes media and keeps it ready for prompts."""
+        request = media_pb2.OpenClipRequest(path=_absolute(path), stream_index=stream_index)
+        return self._call(self._media.OpenClip, request).clip
+
+    def close_clip(self, clip_name: str) -> None:
+        """Frees what was kept for an open clip."""
+        self._call(self._media.CloseClip, media_pb2.CloseClipRequest(name=clip_name))
+
+    def segment(self, clip_name: str, prompt: prompt_pb2.Prompt, *, engine: str = "") -> prompt_pb2.SegmentResponse:
+        """Finds what a prompt means on its frame; best candidate first."""
+        request = prompt_pb2.SegmentRequest(clip=clip_name, prompt=prompt, engine=engine)
+        return self._call(self._segment.Segment, request)
+
+    def submit(self, spec: job_pb2.JobSpec, *, request_id: str = "") -> job_pb2.Job:
+        """Queues a job; the same ``request_id`` gives the same job again."""
+        request = job_pb2.SubmitJobRequest(request_id=request_id, spec=spec)
+        return self._call(self._jobs.SubmitJob, request).job
+
+    def job(self, name: str) -> job_pb2.Job:
+        """One job as it now stands."""
+        return self._call(self._jobs.GetJob, job_pb2.GetJobRequest(name=name)).job
+
+    def jobs(self) -> Iterator[job_pb2.Job]:
+        """Every job, newest first."""
+        page_token = ""
+        while True:
+            page = self._call(self._jobs.ListJobs, job_pb2.ListJobsRequest(page_token=page_token))
+            yield from page.jobs
+            page_token = page.next_page_token
+            if not page_token:
+                return
+
+    def watch(self, name: str) -> Iterator[job_pb2.Job]:
+        """The job each time that it changes, until it has ended."""
+        with _rpc_errors():
+            stream = self._jobs.WatchJob(job_pb2.WatchJobRequest(name=name), metadata=self._metadata)
+            try:
+                for response in stream:
+                    yield response.job
+            finally:
+                stream.cancel()
+
+    def cancel(self, name: str) -> job_pb2.Job:
+        """Stops a job; one that has ended stays as it is."""
+        return self._call(self._jobs.CancelJob, job_pb2.CancelJobRequest(name=name)).job
+
+    def resume(self, name: str) -> job_pb2.Job:
+        """Queues a job again that was stopped or failed."""
+        return self._call(self._jobs.ResumeJob, job_pb2.ResumeJobRequest(name=name)).job
+
+    def models(self) -> tuple[model_pb2.Model, ...]:
+        """Every engine, by kind, the preferred one first."""
+        return tuple(self._call(self._models.ListModels, model_pb2.ListModelsRequest()).models)
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        self._channel.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _call(self, method: Callable[..., Res], request: Message, *, seconds: float = _CALL_SECONDS) -> Res:
+        with _rpc_errors():
+            return method(request, metadata=self._metadata, timeout=seconds)
+
+
+def has_ended(job: job_pb2.Job) -> bool:
+    """Whether a job will not change by itself any more."""
+    return job.state in _ENDED
+
+
+@contextmanager
+def _rpc_errors() -> Iterator[None]:
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise ClientError.from_rpc(error) from error
+
+
+def _code(number: int) -> grpc.StatusCode:
+    name = code_pb2.Code.Name(code_pb2.Code.ValueType(number)) if number in code_pb2.Code.values() else "UNKNOWN"
+    return grpc.StatusCode[name]
+
+
+def _absolute(path: Path) -> str:
+    """The path from the root, links and patterns left as they are."""
+    return os.path.abspath(path)  # noqa: PTH100  # Path.resolve would follow links, and absolute() keeps `..`
