@@ -1,0 +1,404 @@
+"""Messages of the wire to the program's nouns and back. Decides nothing but what a message can mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
+from google.protobuf import any_pb2
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from cleanplate_server.clip import Media
+from cleanplate_server.errors import (
+    AccessError,
+    CleanplateError,
+    InputError,
+    JobCancelledError,
+    MaskError,
+    NotFoundError,
+    PromptError,
+    StateError,
+    UnavailableError,
+)
+from cleanplate_server.models.protocols import Box, Candidate, Effort, EngineKind, Mask, Point, Prompt, Stroke
+from cleanplate_server.pipeline.spec import (
+    Delivery,
+    FillOperation,
+    JobSpec,
+    MatteOperation,
+    Operation,
+    Output,
+    RemoveOperation,
+    Take,
+    TrackOperation,
+)
+
+PathRole = Literal["media", "mask", "masks", "output"]
+"""What a path in a message is for."""
+
+Admit = Callable[[Path, PathRole], Path]
+"""Takes each path of a message before it is used; gives the path to use, or raises."""
+
+ERROR_DOMAIN = "cleanplate"
+
+_ENGINE_KINDS: tuple[EngineKind, ...] = ("segmenter", "propagator", "inpainter", "matter")
+_EFFORTS: dict[int, Effort] = {
+    job_pb2.EFFORT_UNSPECIFIED: "balanced",
+    job_pb2.EFFORT_FAST: "fast",
+    job_pb2.EFFORT_BALANCED: "balanced",
+    job_pb2.EFFORT_BEST: "best",
+}
+_DELIVERIES: dict[int, Delivery] = {
+    job_pb2.DELIVERY_PLATE: "plate",
+    job_pb2.DELIVERY_PATCH: "patch",
+    job_pb2.DELIVERY_MATTE: "matte",
+}
+_SIDES = {prompt_pb2.Point.SIDE_INSIDE: True, prompt_pb2.Point.SIDE_OUTSIDE: False}
+_CODES: tuple[tuple[type[CleanplateError], int], ...] = (
+    (InputError, code_pb2.INVALID_ARGUMENT),
+    (NotFoundError, code_pb2.NOT_FOUND),
+    (AccessError, code_pb2.PERMISSION_DENIED),
+    (StateError, code_pb2.FAILED_PRECONDITION),
+    (UnavailableError, code_pb2.UNAVAILABLE),
+    (JobCancelledError, code_pb2.CANCELLED),
+)
+
+
+def error_status(error: CleanplateError) -> status_pb2.Status:
+    """An error as a rich status: code, sentence, one ErrorInfo."""
+    code = next((code for kind, code in _CODES if isinstance(error, kind)), code_pb2.INTERNAL)
+    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata)
+    detail = any_pb2.Any()
+    detail.Pack(info)
+    return status_pb2.Status(code=code, message=error.message, details=[detail])
+
+
+def absolute_path(text: str, role: PathRole) -> Path:
+    """A path of the wire.
+
+    Raises:
+        InputError: empty, relative, or not a path.
+    """
+    if not text or "\0" in text or not Path(text).is_absolute():
+        raise InputError(
+            f"the path of the {role} is {text!r}; give an absolute path",
+            reason="INVALID_PATH",
+            metadata={"path": text, "role": role},
+        )
+    return Path(text)
+
+
+def encode_mask(mask: Mask) -> bytes:
+    """A bool [H, W] mask as PNG with 0 and 255."""
+    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
+    assert written
+    return png.tobytes()
+
+
+def decode_mask(picture: bytes, origin: str) -> Mask:
+    """Reads a mask picture: bool [H, W], True where its code value is 128 of 255 and above.
+
+    Args:
+        picture: an image file's bytes.
+        origin: names it in the error.
+
+    Raises:
+        MaskError: it is no picture.
+    """
+    encoded = np.frombuffer(picture, np.uint8)
+    try:
+        decoded = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+    except cv2.error:  # no bytes at all, or a size beyond OpenCV's limit
+        decoded = None
+    if decoded is None:
+        raise MaskError(f"{origin} cannot be read as a picture; give a PNG of one channel, 128 and above is object")
+    return np.asarray(decoded >= 128, np.bool_)
+
+
+def mask_from_message(message: prompt_pb2.Mask, *, frame: int, admit: Admit) -> Mask:
+    """The mask of a prompt, inline or from its file: bool [H, W].
+
+    Raises:
+        NotFoundError: no such file.
+        MaskError: neither picture nor path, or no picture.
+    """
+    if message.WhichOneof("source") == "png":
+        return decode_mask(message.png, f"the mask of the prompt on frame {frame}")
+    if message.WhichOneof("source") != "path":
+        raise MaskError(f"the mask of the prompt on frame {frame} has neither picture nor path; give one of them")
+    file = admit(absolute_path(message.path, "mask"), "mask")
+    if not file.is_file():
+        raise NotFoundError(f"the mask {file} is not there; correct its path", metadata={"path": str(file)})
+    return decode_mask(file.read_bytes(), f"the mask {file}")
+
+
+def prompt_from_message(message: prompt_pb2.Prompt, *, admit: Admit) -> Prompt:
+    """A prompt; what depends on the media is not checked here.
+
+    Raises:
+        PromptError: an unspecified side, a brush without width, a negative object.
+        MaskError, NotFoundError: see ``mask_from_message``.
+    """
+    if message.object_id < 0:
+        raise PromptError(f"object {message.object_id} makes no sense; objects are numbered from 1")
+    frame = message.frame
+    return Prompt(
+        frame=frame,
+        object_id=message.object_id or 1,
+        points=tuple(Point(point.x, point.y, _inside(point.side, frame)) for point in message.points),
+        box=_box_from_message(message.box) if message.HasField("box") else None,
+        strokes=tuple(_stroke_from_message(stroke, frame) for stroke in message.strokes),
+        mask=mask_from_message(message.mask, frame=frame, admit=admit) if message.HasField("mask") else None,
+        name=message.object_name.strip(),
+    )
+
+
+def prompt_to_message(prompt: Prompt) -> prompt_pb2.Prompt:
+    """A prompt with its mask inline."""
+    message = prompt_pb2.Prompt(frame=prompt.frame, object_id=prompt.object_id, object_name=prompt.name)
+    message.points.extend(prompt_pb2.Point(x=p.x, y=p.y, side=_side(p.inside)) for p in prompt.points)
+    for stroke in prompt.strokes:
+        points = [prompt_pb2.Point(x=x, y=y) for x, y in stroke.points]
+        message.strokes.add(points=points, radius_px=stroke.radius_px, side=_side(stroke.inside))
+    if prompt.box is not None:
+        message.box.CopyFrom(box_to_message(prompt.box))
+    if prompt.mask is not None:
+        message.mask.png = encode_mask(prompt.mask)
+    return message
+
+
+def box_to_message(box: Box) -> prompt_pb2.Box:
+    """A half-open box with both corners in it, as the wire has it."""
+    return prompt_pb2.Box(x0=box.x0, y0=box.y0, x1=box.x1 - 1, y1=box.y1 - 1)
+
+
+def candidate_to_message(candidate: Candidate) -> prompt_pb2.MaskCandidate:
+    """A candidate with its mask as PNG; the box is unset where the mask is empty."""
+    message = prompt_pb2.MaskCandidate(score=candidate.score)
+    message.mask.png = encode_mask(candidate.mask)
+    rows, columns = np.flatnonzero(candidate.mask.any(axis=1)), np.flatnonzero(candidate.mask.any(axis=0))
+    if rows.size:
+        box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        message.box.CopyFrom(box_to_message(box))
+    return message
+
+
+def clip_to_message(name: str, media: Media) -> media_pb2.Clip:
+    """An open clip."""
+    tags = media.tags
+    ranges = {None: media_pb2.ColorTags.RANGE_UNSPECIFIED, True: media_pb2.ColorTags.RANGE_FULL}
+    return media_pb2.Clip(
+        name=name,
+        path=str(media.path),
+        height=media.size[0],
+        width=media.size[1],
+        frame_rate=_rational(media.rate),
+        frame_count=media.frame_count,
+        start_timecode=str(media.start_timecode or ""),
+        pixel_format=media.format.name,
+        bit_depth=media.format.bit_depth,
+        color_tags=media_pb2.ColorTags(
+            primaries=tags.primaries,
+            transfer=tags.transfer,
+            matrix=tags.matrix,
+            range=ranges.get(tags.full_range, media_pb2.ColorTags.RANGE_VIDEO),
+            chroma_location=tags.chroma_location,
+        ),
+        pixel_aspect=_rational(media.pixel_aspect),
+        rotation_degrees=media.rotation_degrees,
+        field_order=media.field_order,
+        variable_rate=media.variable_rate,
+        audio_track_count=len(media.audio),
+        codec=media.codec,
+    )
+
+
+def spec_from_message(message: job_pb2.JobSpec, *, admit: Admit) -> JobSpec:
+    """What a job is to do; what depends on the media is not checked here.
+
+    Raises:
+        InputError: no operation, an unknown engine kind, effort or delivery, a relative path.
+        PromptError, MaskError, RangeError, NotFoundError: as the parts say; and what ``admit`` raises.
+    """
+    if message.effort not in _EFFORTS:
+        raise InputError(f"effort {message.effort} is not known; give FAST, BALANCED or BEST")
+    if message.stream_index < 0:
+        raise InputError(f"video stream {message.stream_index} makes no sense; streams are counted from 0")
+    frames = message.range
+    return JobSpec(
+        path=admit(absolute_path(message.path, "media"), "media"),
+        operation=_operation_from_message(message, admit),
+        output=_output_from_message(message, admit),
+        stream_index=message.stream_index,
+        start_frame=frames.start_frame,
+        frame_count=frames.frame_count if frames.HasField("frame_count") else None,
+        handle_count=frames.handle_frame_count,
+        engines=_engines_from_message(message.engines),
+        effort=_EFFORTS[message.effort],
+    )
+
+
+def spec_to_message(spec: JobSpec) -> job_pb2.JobSpec:
+    """A job's request made whole: every default written out, masks inline, so that it means the same later."""
+    message = job_pb2.JobSpec(
+        path=str(spec.path),
+        stream_index=spec.stream_index,
+        range=media_pb2.FrameRange(
+            start_frame=spec.start_frame, frame_count=spec.frame_count, handle_frame_count=spec.handle_count
+        ),
+        output=job_pb2.Output(
+            path=str(spec.output.path),
+            codec=spec.output.codec,
+            delivery=job_pb2.Delivery.Value(f"DELIVERY_{spec.output.delivery.upper()}"),
+            overwrite=spec.output.overwrite,
+        ),
+        engines=[job_pb2.EngineChoice(kind=kind, name=name) for kind, name in sorted(spec.engines.items())],
+        effort=job_pb2.Effort.Value(f"EFFORT_{spec.effort.upper()}"),
+    )
+    _write_operation(message, spec.operation)
+    return message
+
+
+def take_to_message(take: Take) -> job_pb2.Take:
+    """A finished result; its notes travel with the job."""
+    uses = [
+        job_pb2.EngineUse(
+            kind=use.kind,
+            name=use.info.name,
+            licence=use.info.licence,
+            commercial_use=use.info.commercial_use,
+            weights_sha256=use.weights_sha256,
+        )
+        for use in take.engines
+    ]
+    return job_pb2.Take(
+        path=str(take.path),
+        manifest_path=str(take.manifest_path),
+        masks_path=str(take.masks_path or ""),
+        frame_count=take.frame_count,
+        start_timecode=take.start_timecode,
+        engines=uses,
+    )
+
+
+def prompts_of(operation: Operation) -> tuple[Prompt, ...]:
+    """The prompts of any operation; none for a fill."""
+    return () if isinstance(operation, FillOperation) else operation.prompts
+
+
+def _operation_from_message(message: job_pb2.JobSpec, admit: Admit) -> Operation:
+    kind = message.WhichOneof("operation")
+    if kind == "remove":
+        remove = message.remove
+        prompts = _prompts(remove.prompts, admit, needed=True)
+        return RemoveOperation(prompts, _pixels(remove, "grow_px"), _pixels(remove, "feather_px"))
+    if kind == "track":
+        return TrackOperation(
+            _prompts(message.track.prompts, admit, needed=True), _pixels(message.track, "grow_px") or 0
+        )
+    if kind == "fill":
+        masks = admit(absolute_path(message.fill.masks_path, "masks"), "masks")
+        return FillOperation(masks, _pixels(message.fill, "grow_px") or 0, _pixels(message.fill, "feather_px") or 0)
+    if kind == "matte":
+        return MatteOperation(_prompts(message.matte.prompts, admit, needed=False))
+    raise InputError("the job says not what to do; set one of remove, track, fill, matte")
+
+
+def _write_operation(message: job_pb2.JobSpec, operation: Operation) -> None:
+    prompts = [prompt_to_message(prompt) for prompt in prompts_of(operation)]
+    if isinstance(operation, RemoveOperation):
+        remove = job_pb2.RemoveOperation(prompts=prompts, grow_px=operation.grow_px, feather_px=operation.feather_px)
+        message.remove.CopyFrom(remove)
+    elif isinstance(operation, TrackOperation):
+        message.track.CopyFrom(job_pb2.TrackOperation(prompts=prompts, grow_px=operation.grow_px))
+    elif isinstance(operation, FillOperation):
+        message.fill.masks_path = str(operation.masks_path)
+        message.fill.grow_px = operation.grow_px
+        message.fill.feather_px = operation.feather_px
+    else:
+        message.matte.CopyFrom(job_pb2.MatteOperation(prompts=prompts))
+
+
+def _prompts(messages: Iterable[prompt_pb2.Prompt], admit: Admit, *, needed: bool) -> tuple[Prompt, ...]:
+    prompts = tuple(prompt_from_message(message, admit=admit) for message in messages)
+    if needed and not prompts:
+        raise PromptError("the job has no prompt; click on the object, draw a box or a stroke, or give a mask")
+    return prompts
+
+
+def _pixels(
+    message: job_pb2.RemoveOperation | job_pb2.TrackOperation | job_pb2.FillOperation,
+    field: Literal["grow_px", "feather_px"],
+) -> int | None:
+    if field == "feather_px":
+        assert not isinstance(message, job_pb2.TrackOperation)
+        given, value = message.HasField("feather_px"), message.feather_px
+    else:
+        given, value = message.HasField("grow_px"), message.grow_px
+    if value < 0:
+        raise InputError(
+            f"{field} = {value} makes no sense; give 0 or more pixels", metadata={"field": field, "value": str(value)}
+        )
+    return value if given else None
+
+
+def _output_from_message(message: job_pb2.JobSpec, admit: Admit) -> Output:
+    output, kind = message.output, message.WhichOneof("operation")
+    soft = kind in ("track", "matte")
+    delivery = _DELIVERIES.get(output.delivery)
+    if output.delivery == job_pb2.DELIVERY_UNSPECIFIED:
+        delivery = "matte" if soft else "plate"
+    if delivery is None or (soft and delivery != "matte"):
+        raise InputError(
+            f"a {kind} job cannot deliver '{delivery or output.delivery}';"
+            f" leave it unset{'' if soft else ' or give PLATE, PATCH or MATTE'}"
+        )
+    path = admit(absolute_path(output.path, "output"), "output")
+    return Output(path, output.codec, delivery, output.overwrite)
+
+
+def _engines_from_message(choices: Iterable[job_pb2.EngineChoice]) -> dict[EngineKind, str]:
+    engines: dict[EngineKind, str] = {}
+    for choice in choices:
+        kind = next((kind for kind in _ENGINE_KINDS if kind == choice.kind), None)
+        if kind is None or not choice.name or engines.get(kind, choice.name) != choice.name:
+            raise InputError(
+                f"the engine choice {choice.kind!r} = {choice.name!r} cannot be used;"
+                f" name one engine for a kind of {', '.join(_ENGINE_KINDS)}"
+            )
+        engines[kind] = choice.name
+    return engines
+
+
+def _inside(side: int, frame: int) -> bool:
+    if side not in _SIDES:
+        raise PromptError(f"a click or stroke on frame {frame} has no side; give SIDE_INSIDE or SIDE_OUTSIDE")
+    return _SIDES[prompt_pb2.Point.Side.ValueType(side)]
+
+
+def _side(inside: bool) -> prompt_pb2.Point.Side.ValueType:
+    return prompt_pb2.Point.SIDE_INSIDE if inside else prompt_pb2.Point.SIDE_OUTSIDE
+
+
+def _stroke_from_message(message: prompt_pb2.Stroke, frame: int) -> Stroke:
+    if not (message.radius_px > 0 and math.isfinite(message.radius_px)) or not message.points:
+        raise PromptError(
+            f"a stroke on frame {frame} has {len(message.points)} points and a radius of {message.radius_px:g} px;"
+            " give at least one point and a radius greater than 0"
+        )
+    points = tuple((point.x, point.y) for point in message.points)
+    return Stroke(points, message.radius_px, _inside(message.side, frame))
+
+
+def _box_from_message(message: prompt_pb2.Box) -> Box:
+    return Box(message.x0, message.y0, message.x1 + 1, message.y1 + 1)
+
+
+def _rational(value: Fraction) -> media_pb2.Rational:
+    return media_pb2.Rational(numerator=value.numerator, denominator=value.denominator)
