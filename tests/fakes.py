@@ -186,3 +186,43 @@ class FlatFiller:
 
 def _digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+@dataclass
+class FakeEngines:
+    """Engines with known answers for a pipeline (``pipeline.job.Engines``)."""
+
+    propagate: BrightPropagator = field(default_factory=BrightPropagator)
+    inpaint: FlatInpainter = field(default_factory=FlatInpainter)
+
+    def segmenter(self, name: str = "", effort: str = "balanced") -> BrightSegmenter:
+        return BrightSegmenter()
+
+    def propagator(self, name: str = "", effort: str = "balanced") -> BrightPropagator:
+        return self.propagate
+
+    def inpainter(self, name: str = "", effort: str = "balanced") -> FlatInpainter:
+        return self.inpaint
+
+    def matter(self, name: str = "", effort: str = "balanced") -> HalfMatter:
+        return HalfMatter()
+
+
+class HalfMatter:
+    """Gives one half wherever the mask is."""
+
+    info = EngineInfo("half")
+
+    def start(self, shot: MaskedFrames, saved: bytes | None = None) -> HalfWalk:
+        return HalfWalk(shot)
+
+
+@dataclass
+class HalfWalk:
+    shot: MaskedFrames
+
+    def step(self, frame: int) -> Alpha:
+        return self.shot.mask(frame).astype(np.float32) / 2
+
+    def save(self) -> bytes:
+        return b"none"

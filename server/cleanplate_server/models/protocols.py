@@ -94,7 +94,7 @@ class Prompt:
     name: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Candidate:
     """One answer to a prompt: bool [H, W] and the engine's own confidence in [0, 1]."""
 
@@ -102,7 +102,7 @@ class Candidate:
     score: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Key:
     """A mask that a person confirmed on a frame: bool [H, W]."""
 
@@ -111,7 +111,7 @@ class Key:
     mask: Mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CleanRegion:
     """The filled part of one frame.
 

@@ -26,7 +26,7 @@ def fill(job: Job, operation: FillOperation) -> Take:
             f"every mask in {operation.masks_path} is empty in the range, so there is nothing to fill;"
             " 128 and above is hole"
         )
-    inpainter = job.registry.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
+    inpainter = job.engines.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
     files = fill_holes(job, clip.media, shots, inpainter, feather_px=operation.feather_px, patch_layer=how.patch_layer)
     return deliver(
         job, clip, how, patches_in(files), engines=[("inpainter", inpainter.info)], masks_path=keep_masks(job, shots)

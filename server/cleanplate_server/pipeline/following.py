@@ -41,7 +41,7 @@ def follow_objects(job: Job, clip: ClipRange, prompts: Sequence[Prompt]) -> Foll
     check_prompt_frames(prompts, clip)
     spec = job.spec
     shots = job.shots(clip)
-    propagator = job.registry.propagator(spec.engines.get("propagator", ""), spec.effort)
+    propagator = job.engines.propagator(spec.engines.get("propagator", ""), spec.effort)
     keys = segment_prompts(
         clip, prompts, job_segmenter(job), engine=spec.engines.get("segmenter", ""), ledger=job.ledger
     )
@@ -69,7 +69,7 @@ def job_segmenter(job: Job) -> SegmenterFactory:
     """Gives segmenters at the job's effort."""
 
     def build(name: str) -> Segmenter:
-        return job.registry.segmenter(name, job.spec.effort)
+        return job.engines.segmenter(name, job.spec.effort)
 
     return build
 

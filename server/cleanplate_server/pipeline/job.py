@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from cleanplate_server.clip import ClipRange, Media
 from cleanplate_server.errors import RangeError
-from cleanplate_server.models.protocols import Key, Prompt
-from cleanplate_server.models.registry import Registry
+from cleanplate_server.models.protocols import Effort, Inpainter, Key, Matter, Prompt, Propagator, Segmenter
 from cleanplate_server.pipeline.executor import LocalExecutor, WindowExecutor
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.spec import JobSpec
@@ -22,6 +22,18 @@ PLATE_CACHE_BYTES = 384 << 20
 """Plates kept while a shot is worked on: enough for the neighbours that an engine asks for again, at any length."""
 
 
+class Engines(Protocol):
+    """Gives engines by name, or the preferred one for an empty name (``models.registry.Registry``)."""
+
+    def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter: ...
+
+    def propagator(self, name: str = "", effort: Effort = "balanced") -> Propagator: ...
+
+    def inpainter(self, name: str = "", effort: Effort = "balanced") -> Inpainter: ...
+
+    def matter(self, name: str = "", effort: Effort = "balanced") -> Matter: ...
+
+
 @dataclass(frozen=True)
 class Job:
     """One run of one job.
@@ -29,14 +41,14 @@ class Job:
     Args:
         spec: what is asked for.
         ledger: progress, finished windows, cancel.
-        registry: the engines.
+        engines: gives the engines.
         executor: who does the windows.
         plate_cache_bytes: limit of the plates kept.
     """
 
     spec: JobSpec
     ledger: Ledger
-    registry: Registry
+    engines: Engines
     executor: WindowExecutor = field(default_factory=LocalExecutor)
     plate_cache_bytes: int = PLATE_CACHE_BYTES
     notes: list[str] = field(default_factory=list, init=False)

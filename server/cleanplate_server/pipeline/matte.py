@@ -21,7 +21,7 @@ def matte(job: Job, operation: MatteOperation) -> Take:
         )
     clip = job.open_clip()
     how = Delivering.plan(job, clip, "matte")
-    matter = job.registry.matter(job.spec.engines.get("matter", ""), job.spec.effort)
+    matter = job.engines.matter(job.spec.engines.get("matter", ""), job.spec.effort)
     followed = follow_objects(job, clip, operation.prompts)
     files, shots = [], []
     with job.plates(clip.media) as plates:

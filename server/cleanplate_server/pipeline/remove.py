@@ -47,7 +47,7 @@ def remove(job: Job, operation: RemoveOperation) -> Take:
     if how.delivery == "matte":
         patches = hole_mattes(shots, how.format, how.tags, feather_px=feather_px)
     else:
-        inpainter = job.registry.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
+        inpainter = job.engines.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
         files = fill_holes(job, clip.media, shots, inpainter, feather_px=feather_px, patch_layer=how.patch_layer)
         patches, filled = patches_in(files), (("inpainter", inpainter.info),)
     masks_path = keep_masks(job, shots)

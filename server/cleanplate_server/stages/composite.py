@@ -27,7 +27,7 @@ PATCH_MARGIN_PX = 16
 """Plate colour kept around a patch, under alpha 0, so that a lossy codec does not bleed black into its edge."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlatePatch:
     """A part of one frame, ready to be written over it.
 

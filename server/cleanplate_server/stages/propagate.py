@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cleanplate_server.models.protocols import Key, Mask
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Walk:
     """Objects followed together from their keys on one frame, in one direction, up to before their next keys.
 
