@@ -31,10 +31,9 @@ from pathlib import Path
 import av
 import cv2
 import numpy as np
-from numpy.typing import NDArray
-
 from cleanplate_server.models.embedded.inpainter import PlateInpainter
 from cleanplate_server.models.protocols import RGB, Box, CleanRegion, Luma, Mask
+from numpy.typing import NDArray
 
 Planes = NDArray[np.uint8]
 """uint8 [H * 3 / 2, W]: the three planes of yuv420p under one another, as PyAV gives them."""
@@ -45,9 +44,8 @@ class BenchShot:
 
     def __init__(self, folder: Path) -> None:
         self.plates = read_planes(folder / "plate.mkv")
-        self.holes = [
-            cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127 for path in sorted((folder / "masks").glob("*.png"))
-        ]
+        paths = sorted((folder / "masks").glob("*.png"))
+        self.holes = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127 for path in paths]
         self.frames = range(len(self.plates))
         self.size: tuple[int, int] = self.holes[0].shape
         self._rgb = lru_cache(maxsize=48)(lambda frame: to_rgb(self.plates[frame]))

@@ -81,8 +81,10 @@ def _fit(start: NDArray[np.float64], end: NDArray[np.float64], size: tuple[int, 
         return np.eye(3)
     cv2.setRNGSeed(1)
     found, agree = cv2.findHomography(start, end, cv2.RANSAC, _RANSAC_PX, maxIters=2000, confidence=0.999)
-    if found is not None and int(agree.sum()) >= _LEAST_POINTS and _is_plausible(found, size):
-        return np.asarray(found, np.float64)
+    if found is not None and int(agree.sum()) >= _LEAST_POINTS:
+        motion = np.asarray(found, np.float64)
+        if _is_plausible(motion, size):
+            return motion
     shift = np.eye(3)
     shift[:2, 2] = np.median(end - start, axis=0)
     return shift

@@ -31,9 +31,9 @@ def complete(values: Field, known: Weight) -> Field:
         total = float(known.sum())
         mean = weighted.sum((0, 1)) / total if total > 0 else np.zeros(values.shape[2], np.float32)
         return np.asarray(weighted + (1 - known[..., None]) * mean, np.float32)
-    coarse_known = cv2.pyrDown(known)
-    coarse = _channels(cv2.pyrDown(weighted)) / np.maximum(coarse_known, 1e-6)[..., None]
-    coarse = complete(coarse, np.minimum(coarse_known * 2, 1))
+    coarse_known = np.asarray(cv2.pyrDown(known), np.float32)
+    coarse = _channels(cv2.pyrDown(weighted)) / np.maximum(coarse_known, np.float32(1e-6))[..., None]
+    coarse = complete(coarse, np.minimum(coarse_known * 2, np.float32(1)))
     height, width = known.shape
     up = _channels(cv2.pyrUp(coarse, dstsize=(width, height)))
     return np.asarray(weighted + (1 - known[..., None]) * up, np.float32)
@@ -48,16 +48,15 @@ def spread(values: Field, known: Weight, *, sigma_px: float, keep: float = 1.0) 
         sigma_px: of the Gaussian that smooths.
         keep: above 1, fewer known neighbours are enough for the smoothed value to stand.
     """
-    amount = cv2.GaussianBlur(known, (0, 0), sigma_px)
-    smooth = (
-        _channels(cv2.GaussianBlur(values * known[..., None], (0, 0), sigma_px)) / np.maximum(amount, 1e-3)[..., None]
-    )
+    amount = np.asarray(cv2.GaussianBlur(known, (0, 0), sigma_px), np.float32)
+    smooth = _channels(cv2.GaussianBlur(values * known[..., None], (0, 0), sigma_px))
+    smooth = smooth / np.maximum(amount, np.float32(1e-3))[..., None]
     return complete(smooth, np.where(known > 0, np.minimum(amount * keep, 1), 0).astype(np.float32))
 
 
-def _channels(array: NDArray[np.float32]) -> Field:
+def _channels(array: cv2.typing.MatLike) -> Field:
     """OpenCV drops a last axis of length one; this puts it back."""
-    return array[..., None] if array.ndim == 2 else array
+    return np.asarray(array[..., None] if array.ndim == 2 else array, np.float32)
 
 
 def fit_affine(flow: Field, weight: Weight, *, rounds: int = 4) -> Field | None:

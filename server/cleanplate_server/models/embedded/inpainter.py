@@ -75,7 +75,7 @@ class PlateFiller:
         assert box is not None
         hole = self._shot.mask(target.frame)[box.slices]
         found = self._candidates(target)
-        rgb, mass = compose(target, box, found, shares(target, found) if found else [])
+        rgb, mass = compose(target, box, found, shares(found) if found else [])
         unseen = hole & (mass < 1e-3)
         own = self._shot.rgb(target.frame, box)
         rgb = np.where(hole[..., None], rgb, own)

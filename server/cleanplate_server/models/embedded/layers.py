@@ -15,7 +15,7 @@ _NEAREST_FRAMES = 8
 _APART_PX = 0.5
 _SMALLEST_SHARE = 0.1
 _MOST = 3
-_SAMPLES = 1500
+_SAMPLES = 600
 
 
 def split(target: Target, registered: Sequence[Registered]) -> list[Weight]:
@@ -58,7 +58,7 @@ def _velocity(target: Target, registered: Sequence[Registered]) -> tuple[Field, 
             total += share[..., None] * source.flow * np.float32(source.direction / source.view.distance)
             weight += share
     trust = np.where(weight > 0.5, np.minimum(weight, 1) * target.near, 0)
-    return total / weight[..., None], trust.astype(np.float32)
+    return np.asarray(total / weight[..., None], np.float32), trust.astype(np.float32)
 
 
 def _densest(velocity: Field, weight: Weight) -> Field | None:

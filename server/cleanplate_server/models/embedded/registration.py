@@ -47,14 +47,14 @@ def follow(target: Target, views: Iterable[View], direction: int) -> Iterator[Re
         views: nearest first.
         direction: 1 or -1, which way they lead.
     """
-    search = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(1)
     flow = np.zeros((*target.hole.shape, 2), np.float32)
     distance = 0
     for view in views:
         column, row = view.places(target.x, target.y)
         picture = _sample(gray(view.rgb), column, row)
-        free = cv2.remap(view.free, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+        free = sample_free(view.free, column, row)
         if free.mean() < _LEAST_OVERLAP:
             return
         if distance and view.distance <= 2 * distance:
@@ -63,7 +63,7 @@ def follow(target: Target, views: Iterable[View], direction: int) -> Iterator[Re
         raw = _search(search, target, picture, free, flow)
         column, row = _grid(raw)
         error = cv2.GaussianBlur(np.abs(_sample(picture, column, row) - target.luma), (0, 0), 2)
-        seen = cv2.remap(free, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0) > 0
+        seen = sample_free(free, column, row) > 0
         trust = np.where(seen & target.known, np.exp(-((error / _ERROR_SCALE) ** 2)), 0).astype(np.float32)
         yield Registered(view, direction, raw, trust)
         flow = np.where(target.known[..., None], raw, carry_on(raw, trust, trust * target.near))
@@ -72,15 +72,30 @@ def follow(target: Target, views: Iterable[View], direction: int) -> Iterator[Re
 def carry_on(flow: Field, trust: Weight, shape: Weight) -> Field:
     """Continues a flow into the hole: an affine motion and, smoothly, what it leaves over.
 
+    Done at half size: a flow has no detail that this would lose.
+
     Args:
         flow: float32 [h, w, 2].
         trust: float32 [h, w] in [0, 1], 0 where the flow is unknown.
         shape: float32 [h, w] in [0, 1], what the affine motion is fitted to.
     """
-    affine = fit_affine(flow, shape)
+    height, width = trust.shape
+    half = max(1, width // 2), max(1, height // 2)
+    weight = np.asarray(cv2.resize(trust, half, interpolation=cv2.INTER_AREA), np.float32)
+    motion = np.asarray(cv2.resize(flow * trust[..., None], half, interpolation=cv2.INTER_AREA), np.float32)
+    motion /= np.maximum(weight, np.float32(1e-6))[..., None]
+    affine = fit_affine(motion, np.asarray(cv2.resize(shape, half, interpolation=cv2.INTER_AREA), np.float32))
     if affine is None:
-        return complete(flow, trust)
-    return affine + complete(flow - affine, trust)
+        carried = complete(motion, weight)
+    else:
+        carried = affine + complete(np.where(weight[..., None] > 0, motion - affine, 0).astype(np.float32), weight)
+    return np.asarray(cv2.resize(carried, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def sample_free(free: NDArray[np.uint8], column: Luma, row: Luma) -> NDArray[np.uint8]:
+    """Samples a map of what is free of holes; what lies outside the picture is not."""
+    taken = cv2.remap(free, column, row, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    return np.asarray(taken, np.uint8)
 
 
 def _search(search: cv2.DISOpticalFlow, target: Target, picture: Luma, free: NDArray[np.uint8], start: Field) -> Field:

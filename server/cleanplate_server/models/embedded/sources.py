@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ _CACHE_BYTES = 512 << 20
 _TILE_PX = 64
 _HOLE_GROW_PX = 2
 _LARGEST_CROP = 6.0
+_RIM_PX = 24
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,26 @@ class Target:
     @property
     def luma(self) -> Luma:
         return gray(self.rgb)
+
+    @property
+    def step(self) -> NDArray[np.float32]:
+        """float32 [2]: full pixels in one working pixel, (x, y)."""
+        height, width = self.hole.shape
+        return np.array([self.box.size[1] / width, self.box.size[0] / height], np.float32)
+
+    @cached_property
+    def inner(self) -> tuple[slice, slice]:
+        """Rows and columns of the hole and the rim that colours are compared on."""
+        rows, columns = np.nonzero(self.hole)
+        top, left = max(0, int(rows.min()) - _RIM_PX), max(0, int(columns.min()) - _RIM_PX)
+        return slice(top, int(rows.max()) + 1 + _RIM_PX), slice(left, int(columns.max()) + 1 + _RIM_PX)
+
+    def working(self, x: Luma, y: Luma) -> tuple[Luma, Luma]:
+        """Takes full pixels to working pixels of ``inner``."""
+        sx, sy = self.step
+        column = (x - self.box.x0 + np.float32(0.5)) / sx - np.float32(0.5 + self.inner[1].start)
+        row = (y - self.box.y0 + np.float32(0.5)) / sy - np.float32(0.5 + self.inner[0].start)
+        return column.astype(np.float32), row.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -125,7 +147,7 @@ def aim(shot: MaskedFrames, frame: int, *, largest_px: int) -> Target | None:
         scale=scale,
         x=(column + np.float32(0.5)) * np.float32(box.size[1] / width) + np.float32(box.x0 - 0.5),
         y=(row + np.float32(0.5)) * np.float32(box.size[0] / height) + np.float32(box.y0 - 0.5),
-        rgb=cv2.resize(shot.rgb(frame, box), (width, height), interpolation=cv2.INTER_AREA),
+        rgb=_resize(shot.rgb(frame, box), (height, width)),
         hole=hole,
         known=~grown,
         near=np.exp(-away / 30).astype(np.float32),
@@ -194,7 +216,7 @@ class SourceReader:
             box=Box(x0, y0, x1, y1),
             full=full,
             full_free=free,
-            rgb=cv2.resize(full, size, interpolation=cv2.INTER_AREA) if target.scale < 1 else full,
+            rgb=_resize(full, size[::-1]),
             free=(cv2.resize(free.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999).astype(np.uint8),
             scale=(size[0] / (x1 - x0), size[1] / (y1 - y0)),
         )
@@ -218,10 +240,11 @@ class SourceReader:
             min(height, -(-box.y1 // _TILE_PX) * _TILE_PX),
         )
         side = 2 * _HOLE_GROW_PX + 1
-        grown = cv2.dilate(self._shot.mask(frame)[outer.slices].astype(np.uint8), np.ones((side, side), np.uint8))
+        hole = self._shot.mask(frame)[outer.slices].astype(np.uint8)
+        free = np.asarray(1 - cv2.dilate(hole, np.ones((side, side), np.uint8)), np.uint8)
         if frame in self._kept:
             self._drop(frame)
-        kept = outer, np.ascontiguousarray(self._shot.rgb(frame, outer)), 1 - grown
+        kept = outer, np.ascontiguousarray(self._shot.rgb(frame, outer)), free
         self._kept[frame] = kept
         self._bytes += kept[1].nbytes + kept[2].nbytes
         while self._bytes > _CACHE_BYTES and len(self._kept) > 1:
@@ -239,3 +262,9 @@ def _holds(outer: Box, box: Box) -> bool:
 
 def _union(a: Box, b: Box) -> Box:
     return Box(min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
+
+
+def _resize(rgb: RGB, size: tuple[int, int]) -> RGB:
+    if rgb.shape[:2] == size:
+        return rgb
+    return np.asarray(cv2.resize(rgb, size[::-1], interpolation=cv2.INTER_AREA), np.float32)

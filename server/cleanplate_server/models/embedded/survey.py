@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +30,11 @@ class CameraPath:
     def between(self, source: int, target: int) -> Homography:
         """float64 [3, 3] from pixels of the frame ``source`` to pixels of the frame ``target``."""
         low, high = sorted((source - self._first, target - self._first))
-        motion = np.eye(3)
+        motion: Homography = np.eye(3)
         for step in self._steps[low + 1 : high + 1]:
             motion = step @ motion
             motion /= motion[2, 2] if abs(motion[2, 2]) > 1e-9 else 1.0
-        return motion if source <= target else np.linalg.pinv(motion)
+        return motion if source <= target else np.asarray(np.linalg.pinv(motion), np.float64)
 
 
 def walk(shot: MaskedFrames, folder: Path, tick: Tick) -> CameraPath:
@@ -80,4 +79,4 @@ def _save(path: Path, array: NDArray[np.float64]) -> None:
     part = path.with_suffix(".part")
     with part.open("wb") as file:
         np.save(file, array, allow_pickle=False)
-    os.replace(part, path)
+    part.replace(path)
