@@ -14,7 +14,10 @@ from cleanplate_server.errors import InputError, NotFoundError, StateError
 from cleanplate_server.jobs.records import JobRecord, JobRequest, StageRow, WindowRow
 from cleanplate_server.jobs.states import JobState, check_move
 
-_JOB_COLUMNS = "number, id, state, spec, error, take, create_ns, start_ns, end_ns, memory_estimate_bytes, cancel_requested, version"
+_SELECT_JOBS = (
+    "SELECT number, id, state, spec, error, take, create_ns, start_ns, end_ns, memory_estimate_bytes,"
+    " cancel_requested, version FROM jobs "
+)
 _JobRow = tuple[int, str, str, bytes, bytes | None, bytes | None, int, int | None, int | None, int, int, int]
 
 _VERSION = 1
@@ -314,11 +317,7 @@ class JobStore:
 
     def _records(self, where: str, values: tuple[str | int, ...]) -> list[JobRecord]:
         with self._transaction(write=False) as connection:
-            rows = connection.execute(
-                "SELECT number, id, state, spec, error, take, create_ns, start_ns, end_ns, memory_estimate_bytes,"
-                f" cancel_requested, version FROM jobs {where}",
-                values,
-            ).fetchall()
+            rows = connection.execute(_SELECT_JOBS + where, values).fetchall()
             return [self._record(row) for row in rows]
 
     def _record(
