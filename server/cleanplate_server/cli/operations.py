@@ -1,0 +1,290 @@
+"""``remove``, ``track``, ``fill`` and ``matte``: options to a job, the job watched to its end."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
+from cleanplate_plugin.client import Client, ClientError
+
+from cleanplate_server.cli.prompts import PromptPart, mask_folders, ordered_parts, prompt_options, to_prompts
+from cleanplate_server.cli.report import Report
+from cleanplate_server.cli.sessions import Place, connected
+from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType
+
+CODECS = ("prores422hq", "prores4444", "dnxhr-hqx", "ffv1", "h264", "hevc", "png", "exr")
+ENGINE_KINDS = ("segmenter", "propagator", "inpainter", "matter")
+_DELIVERIES = {
+    "plate": job_pb2.DELIVERY_PLATE,
+    "patch": job_pb2.DELIVERY_PATCH,
+    "matte": job_pb2.DELIVERY_MATTE,
+}
+_EFFORTS = {"fast": job_pb2.EFFORT_FAST, "balanced": job_pb2.EFFORT_BALANCED, "best": job_pb2.EFFORT_BEST}
+_ORDER = "cleanplate.option_order"
+
+
+@dataclass(frozen=True)
+class MediaOptions:
+    """What was given to a command on media; the fields are the names of click's parameters."""
+
+    media: str
+    output: str
+    masks: str = ""
+    first: Moment | None = None
+    last: Moment | None = None
+    handles: int = 0
+    stream: int = 0
+    deliver: str = ""
+    codec: str = ""
+    engine: tuple[tuple[str, str], ...] = ()
+    effort: str = "balanced"
+    grow: int | None = None
+    feather: int | None = None
+    overwrite: bool = False
+    click: tuple[PromptPart, ...] = ()
+    outside: tuple[PromptPart, ...] = ()
+    box: tuple[PromptPart, ...] = ()
+    mask: tuple[PromptPart, ...] = ()
+    name: tuple[PromptPart, ...] = ()
+    object: tuple[int, ...] = ()
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+
+    def folders(self, parts: Sequence[tuple[int, PromptPart]]) -> list[Path]:
+        """Folders that a private server may use: those of every file that was named."""
+        named = [absolute(path) for path in (self.media, self.masks) if path]
+        media = [path if path.is_dir() else path.parent for path in named]
+        return [*media, absolute(self.output).parent, *mask_folders(parts)]
+
+
+SpecBuilder = Callable[[job_pb2.JobSpec, MediaOptions, list[prompt_pb2.Prompt]], None]
+"""Puts the operation into a job."""
+
+
+class MediaCommand(click.Command):
+    """A command on media: options in, a job out.
+
+    Args:
+        name: of the command.
+        build: puts the operation into the job.
+        params: arguments and options; each names a field of ``MediaOptions``.
+        help: for a person.
+        needs_prompts: refused without any.
+    """
+
+    def __init__(
+        self, name: str, build: SpecBuilder, *, params: list[click.Parameter], help: str, needs_prompts: bool = False
+    ) -> None:
+        super().__init__(name, params=params, help=help)
+        self._build = build
+        self._needs_prompts = needs_prompts
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Keeps the order of the options too, for ``--object N`` holds for the prompts after it."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        ctx.meta[_ORDER] = [parameter.name for parameter in order]
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Builds the job and runs it."""
+        options = MediaOptions(**ctx.params)
+        prompts = {
+            "click": options.click, "outside": options.outside, "box": options.box,
+            "mask": options.mask, "name": options.name, "object": options.object,
+        }  # fmt: skip
+        parts = ordered_parts(ctx.meta[_ORDER], prompts)
+        if options.output == "-":
+            raise click.UsageError("media cannot be written to standard output; give -o a file or a folder", ctx)
+        if self._needs_prompts and not parts:
+            raise click.UsageError(
+                f"{self.name} needs to know what is meant; add --click F@X,Y, or --box, --mask, --name", ctx
+            )
+        report = Report(as_json=options.as_json, quiet=options.quiet, verbose=options.verbose)
+        with connected(ctx.ensure_object(Place), options.folders(parts)) as client:
+            clip = client.open_clip(absolute(options.media), stream_index=options.stream)
+            spec = self._spec(options, parts, clip)
+            client.close_clip(clip.name)
+            job = run_to_end(client, spec, report)
+        report.result(job.take.path)
+
+    def _spec(
+        self, options: MediaOptions, parts: Sequence[tuple[int, PromptPart]], clip: media_pb2.Clip
+    ) -> job_pb2.JobSpec:
+        timeline = MediaTimeline.of(clip)
+        frames = timeline.frame_range(options.first, options.last, options.handles)
+        spec = job_pb2.JobSpec(
+            path=str(absolute(options.media)), stream_index=options.stream, range=frames, effort=_EFFORTS[options.effort]
+        )
+        self._build(spec, options, to_prompts(parts, timeline, frames.start_frame))
+        spec.output.path = str(absolute(options.output))
+        spec.output.codec = options.codec
+        spec.output.overwrite = options.overwrite
+        if options.deliver:
+            spec.output.delivery = _DELIVERIES[options.deliver]
+        spec.engines.extend(job_pb2.EngineChoice(kind=kind, name=name) for kind, name in options.engine)
+        return spec
+
+
+def run_to_end(client: Client, spec: job_pb2.JobSpec, report: Report) -> job_pb2.Job:
+    """Submits a job and watches it; Ctrl-C cancels it.
+
+    Raises:
+        ClientError: it was refused, or it failed, or somebody else cancelled it.
+    """
+    job = client.submit(spec, request_id=uuid.uuid4().hex)
+    report.announce(job, client.models())
+    return watch_to_end(client, job, report)
+
+
+def watch_to_end(client: Client, job: job_pb2.Job, report: Report) -> job_pb2.Job:
+    """Watches a job until it has succeeded; Ctrl-C cancels it.
+
+    Raises:
+        ClientError: it failed or somebody else cancelled it.
+    """
+    try:
+        with report.progress() as view:
+            for job in client.watch(job.name):
+                view.show(job)
+    except KeyboardInterrupt:
+        client.cancel(job.name)
+        report.say(f"cancelled; `cleanplate jobs resume {job_id(job)}` goes on where it stopped")
+        raise
+    if job.state == job_pb2.Job.FAILED:
+        raise ClientError.from_status(job.error)
+    if job.state == job_pb2.Job.CANCELLED:
+        raise click.ClickException(f"job {job_id(job)} was cancelled; `cleanplate jobs resume` goes on with it")
+    return job
+
+
+def job_id(job: job_pb2.Job) -> str:
+    """The part of a job's name that a person types."""
+    return job.name.removeprefix("jobs/")
+
+
+def absolute(path: str) -> Path:
+    """The path from the root; links and patterns are left as they are."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
+
+
+class EngineType(click.ParamType):
+    """``KIND=NAME``."""
+
+    name = "KIND=NAME"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        kind, _, engine = value.partition("=")
+        if kind not in ENGINE_KINDS or not engine:
+            self.fail(
+                f"'{value}' is not KIND=NAME with a kind of {', '.join(ENGINE_KINDS)}; see `cleanplate models`",
+                param,
+                ctx,
+            )
+        return kind, engine
+
+
+def voice_options() -> list[click.Parameter]:
+    """How much is said; every command has them."""
+    return [
+        click.Option(["--json", "as_json"], is_flag=True, help="One JSON object a line on stdout."),
+        click.Option(["-q", "--quiet"], is_flag=True, help="Say nothing but errors."),
+        click.Option(["-v", "--verbose"], is_flag=True, help="Say more."),
+    ]
+
+
+def _media_argument() -> click.Parameter:
+    return click.Argument(["media"], metavar="MEDIA")
+
+
+def _job_options() -> list[click.Parameter]:
+    return [
+        click.Option(["-o", "--output"], required=True, metavar="OUT", help="File, folder or pattern to write."),
+        click.Option(["--in", "first"], type=MomentType(), help="First frame, or its timecode."),
+        click.Option(["--out", "last"], type=MomentType(), help="Last frame, included, or its timecode."),
+        click.Option(["--handles"], type=click.IntRange(0), default=0, metavar="N", help="Spare frames on each side."),
+        click.Option(["--stream"], type=click.IntRange(0), default=0, metavar="N", help="Video stream, from 0."),
+        click.Option(["--codec"], type=click.Choice(CODECS), default="", show_default=False, metavar="CODEC",
+                     help=f"{', '.join(CODECS)}; OUT's ending and the source's depth choose."),
+        click.Option(["--engine"], type=EngineType(), multiple=True, help="Engine for a kind; see `models`."),
+        click.Option(["--effort"], type=click.Choice(list(_EFFORTS)), default="balanced", show_default=True),
+        click.Option(["--overwrite"], is_flag=True, help="Replace OUT if it is there."),
+    ]  # fmt: skip
+
+
+def _deliver_option() -> click.Parameter:
+    return click.Option(
+        ["--deliver"], type=click.Choice(list(_DELIVERIES)), default="plate", show_default=True,
+        help="Whole frames, only what was filled, or its alpha.",
+    )  # fmt: skip
+
+
+def _grow_option(default: str) -> click.Parameter:
+    return click.Option(
+        ["--grow"], type=click.IntRange(0), metavar="PX", help=f"Grow masks by so many pixels; {default}."
+    )
+
+
+def _feather_option(default: str) -> click.Parameter:
+    return click.Option(
+        ["--feather"], type=click.IntRange(0), metavar="PX", help=f"Soft edge inside the mask; {default}."
+    )
+
+
+def _build_remove(spec: job_pb2.JobSpec, options: MediaOptions, prompts: list[prompt_pb2.Prompt]) -> None:
+    operation = job_pb2.RemoveOperation(prompts=prompts, grow_px=options.grow, feather_px=options.feather)
+    spec.remove.CopyFrom(operation)
+
+
+def _build_track(spec: job_pb2.JobSpec, options: MediaOptions, prompts: list[prompt_pb2.Prompt]) -> None:
+    spec.track.CopyFrom(job_pb2.TrackOperation(prompts=prompts, grow_px=options.grow))
+
+
+def _build_fill(spec: job_pb2.JobSpec, options: MediaOptions, prompts: list[prompt_pb2.Prompt]) -> None:
+    masks = str(absolute(options.masks))
+    operation = job_pb2.FillOperation(masks_path=masks, grow_px=options.grow, feather_px=options.feather)
+    spec.fill.CopyFrom(operation)
+
+
+def _build_matte(spec: job_pb2.JobSpec, options: MediaOptions, prompts: list[prompt_pb2.Prompt]) -> None:
+    spec.matte.CopyFrom(job_pb2.MatteOperation(prompts=prompts))
+
+
+def media_commands() -> list[click.Command]:
+    """The four commands on media."""
+    return [
+        MediaCommand(
+            "remove", _build_remove, needs_prompts=True,
+            params=[_media_argument(), *prompt_options(), *_job_options(), _deliver_option(),
+                    _grow_option("the picture's size chooses, and it is told"),
+                    _feather_option("the picture's size chooses"), *voice_options()],
+            help="Click to clean media: find the object, follow it, fill what was behind it.",
+        ),
+        MediaCommand(
+            "track", _build_track, needs_prompts=True,
+            params=[_media_argument(), *prompt_options(), *_job_options(), _grow_option("0 by default"),
+                    *voice_options()],
+            help="Masks alone: a folder of %05d.png (255 is object) or a matte file.",
+        ),
+        MediaCommand(
+            "fill", _build_fill,
+            params=[_media_argument(), click.Argument(["masks"], metavar="MASKS"), *_job_options(), _deliver_option(),
+                    _grow_option("0 by default, so nothing outside MASKS changes"),
+                    _feather_option("0 by default"), *voice_options()],
+            help="Fill under given masks: a folder, a pattern or a matte file, one mask for each frame.",
+        ),
+        MediaCommand(
+            "matte", _build_matte,
+            params=[_media_argument(), *prompt_options(), *_job_options(), *voice_options()],
+            help="Soft alpha for what the prompts name.",
+        ),
+    ]  # fmt: skip

@@ -1,0 +1,168 @@
+"""Prompts on the command line, where their order matters: ``--object N`` holds for those that follow it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+from cleanplate.v1 import prompt_pb2
+
+from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType
+from cleanplate_server.errors import PromptError
+
+PROMPT_NAMES = ("click", "outside", "box", "mask", "name", "object")
+"""Parameter names of the options that must keep their order."""
+
+
+@dataclass(frozen=True)
+class PromptPart:
+    """One prompt option as it was written.
+
+    Args:
+        kind: click, outside, box, mask or name.
+        moment: the frame, None for a name (it is looked for on the first frame of the range).
+        numbers: x, y of a click; left, top, right, bottom of a box.
+        text: file of a mask, words of a name.
+    """
+
+    kind: str
+    moment: Moment | None = None
+    numbers: tuple[float, ...] = ()
+    text: str = ""
+
+
+class PromptType(click.ParamType):
+    """``F@...``: a frame or timecode, then what is there.
+
+    Args:
+        kind: of the part that it makes.
+        form: how the text after ``@`` is written, for messages.
+        number_count: numbers in it; 0 for a file's path.
+    """
+
+    def __init__(self, kind: str, form: str, number_count: int) -> None:
+        self.kind = kind
+        self.name = f"F@{form}"
+        self._number_count = number_count
+
+    def convert(self, value: str | PromptPart, param: click.Parameter | None, ctx: click.Context | None) -> PromptPart:
+        if isinstance(value, PromptPart):
+            return value
+        place, at, rest = value.partition("@")
+        if not at or not rest:
+            self.fail(f"'{value}' is not {self.name}, such as 15@600,430 (frame 15, x 600, y 430)", param, ctx)
+        moment = MomentType().read(place, param, ctx)
+        if not self._number_count:
+            return PromptPart(self.kind, moment, text=rest)
+        return PromptPart(self.kind, moment, self._numbers(rest, value, param, ctx))
+
+    def _numbers(
+        self, text: str, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        try:
+            numbers = tuple(float(number) for number in text.split(","))
+        except ValueError:
+            numbers = ()
+        if len(numbers) != self._number_count:
+            self.fail(f"'{value}' is not {self.name}: {self._number_count} numbers must follow the @", param, ctx)
+        return numbers
+
+
+class NameType(click.ParamType):
+    """The words for an object."""
+
+    name = "WORDS"
+
+    def convert(self, value: str | PromptPart, param: click.Parameter | None, ctx: click.Context | None) -> PromptPart:
+        return value if isinstance(value, PromptPart) else PromptPart("name", text=value)
+
+
+def prompt_options() -> list[click.Parameter]:
+    """The prompt options, all repeatable."""
+    return [
+        click.Option(["--click"], type=PromptType("click", "X,Y", 2), multiple=True, help="On the object."),
+        click.Option(["--not", "outside"], type=PromptType("outside", "X,Y", 2), multiple=True, help="Not the object."),
+        click.Option(["--box"], type=PromptType("box", "X0,Y0,X1,Y1", 4), multiple=True, help="Around the object."),
+        click.Option(["--mask"], type=PromptType("mask", "FILE", 0), multiple=True, help="A picture, white is object."),
+        click.Option(["--name"], type=NameType(), multiple=True, help="What it is; needs an engine that knows names."),
+        click.Option(
+            ["--object"], type=click.IntRange(1, 255), multiple=True, metavar="N",
+            help="The prompts that follow are for object N (1 before any --object).",
+        ),
+    ]  # fmt: skip
+
+
+def ordered_parts(
+    order: Iterable[str], values: Mapping[str, Sequence[PromptPart] | Sequence[int]]
+) -> list[tuple[int, PromptPart]]:
+    """Prompt parts in the order in which they were written, each with its object.
+
+    Args:
+        order: parameter names as they came, one for each time that an option was given.
+        values: by parameter name, in order.
+    """
+    waiting: dict[str, Iterator[PromptPart | int]] = {name: iter(values[name]) for name in PROMPT_NAMES}
+    object_id = 1
+    parts = []
+    for name in order:
+        if name in waiting:
+            value = next(waiting[name])
+            if isinstance(value, PromptPart):
+                parts.append((object_id, value))
+            else:
+                object_id = value
+    return parts
+
+
+def to_prompts(
+    parts: Iterable[tuple[int, PromptPart]], timeline: MediaTimeline, first_frame: int
+) -> list[prompt_pb2.Prompt]:
+    """One prompt for each object and frame, with all that was said of it there.
+
+    Args:
+        parts: of ``ordered_parts``.
+        timeline: reads timecodes.
+        first_frame: where a name is looked for.
+
+    Raises:
+        RangeError: a timecode that the media does not have.
+        PromptError: two boxes or two masks for one object on one frame.
+    """
+    prompts: dict[tuple[int, int], prompt_pb2.Prompt] = {}
+    for object_id, part in parts:
+        frame = timeline.frame(part.moment) if part.moment else first_frame
+        prompt = prompts.setdefault((object_id, frame), prompt_pb2.Prompt(frame=frame, object_id=object_id))
+        _add(prompt, part)
+    return list(prompts.values())
+
+
+def _add(prompt: prompt_pb2.Prompt, part: PromptPart) -> None:
+    if part.kind in ("click", "outside"):
+        side = prompt_pb2.Point.SIDE_INSIDE if part.kind == "click" else prompt_pb2.Point.SIDE_OUTSIDE
+        prompt.points.append(prompt_pb2.Point(x=part.numbers[0], y=part.numbers[1], side=side))
+        return
+    _refuse_second(prompt, part.kind)
+    if part.kind == "box":
+        x0, y0, x1, y1 = (round(number) for number in part.numbers)
+        prompt.box.CopyFrom(prompt_pb2.Box(x0=x0, y0=y0, x1=x1, y1=y1))
+    elif part.kind == "mask":
+        prompt.mask.path = os.path.abspath(part.text)  # noqa: PTH100  # Path.absolute keeps `..`
+    else:
+        prompt.object_name = part.text
+
+
+def _refuse_second(prompt: prompt_pb2.Prompt, kind: str) -> None:
+    taken = {"box": prompt.HasField("box"), "mask": prompt.HasField("mask"), "name": bool(prompt.object_name)}
+    if taken[kind]:
+        raise PromptError(
+            f"object {prompt.object_id} has two of --{kind} on frame {prompt.frame}; leave one out,"
+            " or put --object N before the second"
+        )
+
+
+def mask_folders(parts: Iterable[tuple[int, PromptPart]]) -> list[Path]:
+    """Folders of the mask files that were named."""
+    return [Path(os.path.abspath(part.text)).parent for _, part in parts if part.kind == "mask"]  # noqa: PTH100
