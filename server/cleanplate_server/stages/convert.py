@@ -102,7 +102,10 @@ def _within_model(
 
 def _multiplied(plane: Plane, factor: int, target: PixelFormat) -> Plane:
     """The exact way up: a shift in video range, 257 for full range from 8 to 16 bit."""
-    return np.asarray(plane, _dtype(target)) * _dtype(target).type(factor)
+    out: NDArray[np.uint8] | NDArray[np.uint16]
+    out = plane.astype(np.uint8) if target.bit_depth <= 8 else plane.astype(np.uint16)
+    out *= factor
+    return out
 
 
 def _rounded(plane: FloatPlane, format: PixelFormat) -> Plane:

@@ -312,31 +312,37 @@ class _FileSource:
     def __init__(self, media: Media) -> None:
         self._media = media
         self.index = read_index(media.path, media.stream_index)
-        self._container = open_media(media.path)
-        self._stream = video_stream(self._container, media.stream_index)
-        # Frame threads delay the first frame after a seek by their number; intra codecs thread within the frame.
-        self._stream.codec_context.thread_type = "SLICE" if self._stream.codec_context.codec.intra_only else "AUTO"
-        self._stream.codec_context.thread_count = _THREAD_COUNT
+        self._container, self._stream = self._open()
         self._decoding: Iterator[av.VideoFrame] | None = None
         self._next = 0
         self._last: tuple[int, av.VideoFrame] | None = None
+
+    def _open(self) -> tuple[InputContainer, VideoStream]:
+        container = open_media(self._media.path)
+        stream = video_stream(container, self._media.stream_index)
+        # Frame threads delay the first frame after a seek by their number; intra codecs thread within the frame.
+        stream.codec_context.thread_type = "SLICE" if stream.codec_context.codec.intra_only else "AUTO"
+        stream.codec_context.thread_count = _THREAD_COUNT
+        return container, stream
 
     def frame(self, number: int) -> av.VideoFrame:
         if self._last and self._last[0] == number:
             return self._last[1]
         key = self.index.key_for(number)
-        if self._decoding is None or number < self._next or self.index.first_frame_of(key) > self._next:
-            self._last = None
+        start = self.index.first_frame_of(key)
+        if self._decoding is None or number < self._next or start > self._next:
+            self._last, self._next = None, start
             self._decoding = self._decode_from(key)
         for decoded in self._decoding:
             found = self.index.frame_at(decoded.pts) if decoded.pts is not None else None
-            if found is None or found < number:
+            if found is None or found < self._next:
                 continue
-            self._next = found + 1
-            self._last = (found, decoded)
             if found > number or decoded.is_corrupt:
-                raise self._undecodable(number)
-            return decoded
+                break
+            self._next = found + 1
+            if found == number:
+                self._last = (found, decoded)
+                return decoded
         raise self._undecodable(number)
 
     def run(self, numbers: range) -> Iterator[av.VideoFrame]:
@@ -346,25 +352,37 @@ class _FileSource:
         self._decoding = self._last = None
         self._container.close()
 
-    def _undecodable(self, number: int, reason: str = "it is damaged") -> MediaError:
+    def _undecodable(self, number: int) -> MediaError:
         self._decoding = None
-        good = f"frame {number - 1} is the last good one" if number else "no frame before it is good"
+        good = f"frame {self._next - 1} is the last good one" if self._next else "no frame before it is good"
         return MediaError(
-            f"frame {number} of {self._media.path.name} cannot be decoded ({reason}); {good},"
+            f"frame {number} of {self._media.path.name} cannot be decoded, for the file is damaged there; {good},"
             " so end the range there or copy the file again"
         )
 
     def _decode_from(self, key: int) -> Iterator[av.VideoFrame]:
-        """Decodes on from a key packet to the end; the packets before it are passed over undecoded."""
+        """Decodes on from a key packet until the end or the first damage; packets before it are passed over.
+
+        What the decoder still holds at the damage is whole and is given out.
+        """
+        try:
+            for packet in self._good_packets_from(key):
+                yield from self._stream.decode(packet)
+        except av.error.FFmpegError as error:
+            _log.warning("%s: %s", self._media.path, error)
+        try:
+            yield from self._stream.decode(None)
+        except av.error.FFmpegError as error:
+            _log.warning("%s: %s", self._media.path, error)
+
+    def _good_packets_from(self, key: int) -> Iterator[av.Packet[VideoStream]]:
         waiting = key >= 0
         for packet in self._packets_from(key):
-            if waiting and packet.pts != self.index.key_pts[key]:
-                continue
-            waiting = False
-            try:
-                yield from packet.decode()
-            except av.error.FFmpegError as error:
-                raise self._undecodable(self._next, error.strerror or str(error)) from error
+            if packet.is_corrupt:
+                return
+            waiting = waiting and packet.pts != self.index.key_pts[key]
+            if not waiting and packet.size:
+                yield packet
 
     def _packets_from(self, key: int) -> Iterator[av.Packet[VideoStream]]:
         """Packets that begin at the key packet or before it.
@@ -391,6 +409,5 @@ class _FileSource:
 
     def _from_the_start(self) -> Iterator[av.Packet[VideoStream]]:
         self._container.close()
-        self._container = open_media(self._media.path)
-        self._stream = video_stream(self._container, self._media.stream_index)
+        self._container, self._stream = self._open()
         yield from self._container.demux(self._stream)

@@ -202,7 +202,7 @@ def to_frame(planes: Sequence[Plane], format: PixelFormat) -> av.VideoFrame:
     form = layout(format.name)
     _clear_unused_channel(frame, form)
     for view, plane in zip(_views(frame, form), planes, strict=True):
-        view[...] = plane << form.low_bits if form.low_bits else plane
+        view[...] = np.left_shift(plane, form.low_bits) if form.low_bits else plane
     return frame
 
 
@@ -212,45 +212,49 @@ def _views(frame: av.VideoFrame, form: Layout) -> tuple[Samples, ...]:
     for number, component in enumerate(form.components):
         rows, columns = plane_shape(form.format, size, number)
         lines = _lines(frame, component.plane, form.item, rows)
-        views.append(
-            lines[:, component.offset : component.offset + component.step * columns : component.step][:, :columns]
-        )
+        stop = component.offset + component.step * columns
+        views.append(lines[:, component.offset : stop : component.step][:, :columns])
     return tuple(views)
 
 
 def _lines(frame: av.VideoFrame, plane: int, item: str, rows: int) -> Samples:
     """All items of an FFmpeg plane, padding at the line ends included."""
+    lines = _line_bytes(frame, plane, rows)
+    dtype = np.dtype(item)
+    items: Samples = lines[:, : lines.shape[1] // dtype.itemsize * dtype.itemsize].view(dtype)
+    return items
+
+
+def _line_bytes(frame: av.VideoFrame, plane: int, rows: int) -> NDArray[np.uint8]:
     held = frame.planes[plane]
     if held.line_size < 0:
         raise MediaError("pictures that are stored bottom-up are not supported; rewrap the media as .mov or .mkv")
-    dtype = np.dtype(item)
-    flat = np.frombuffer(held, np.uint8)[: rows * held.line_size]
-    return flat.reshape(rows, held.line_size)[:, : held.line_size // dtype.itemsize * dtype.itemsize].view(dtype)
+    return np.frombuffer(memoryview(held), np.uint8)[: rows * held.line_size].reshape(rows, held.line_size)
 
 
 def _native(view: Samples, form: Layout) -> Plane:
     if form.format.is_float:
-        return np.asarray(view, np.dtype("=f4"))
+        return np.asarray(view, np.float32)
     if form.format.bit_depth <= 8:
         return np.asarray(view, np.uint8)
-    native = np.asarray(view, np.dtype("=u2"))
-    return native >> form.low_bits if form.low_bits else native
+    native = np.asarray(view, np.uint16)
+    return np.right_shift(native, np.uint16(form.low_bits)) if form.low_bits else native
 
 
 def _clear_unused_channel(frame: av.VideoFrame, form: Layout) -> None:
     """Zeroes the byte that bgr0 and its like never use, so that equal pictures make equal files."""
     first = form.components[0]
     if form.format.model == "rgb" and first.step > len(form.components):
-        np.frombuffer(frame.planes[first.plane], np.uint8)[:] = 0
+        _line_bytes(frame, first.plane, frame.height)[:] = 0
 
 
 def _from_palette(frame: av.VideoFrame) -> tuple[Plane, ...]:
-    indices = _lines(frame, 0, "u1", frame.height)[:, : frame.width]
-    palette = np.frombuffer(frame.planes[1], np.dtype("=u4"))[:256]
+    indices = _line_bytes(frame, 0, frame.height)[:, : frame.width]
+    palette = np.frombuffer(memoryview(frame.planes[1]), np.uint32)[:256]
     colours = palette[indices]
     return tuple(((colours >> shift) & 255).astype(np.uint8) for shift in (16, 8, 0, 24))
 
 
 def _from_bits(frame: av.VideoFrame, *, invert: bool) -> Plane:
-    rows = np.unpackbits(_lines(frame, 0, "u1", frame.height), axis=1)[:, : frame.width]
+    rows = np.unpackbits(_line_bytes(frame, 0, frame.height), axis=1)[:, : frame.width]
     return np.asarray((1 - rows if invert else rows) * np.uint8(255), np.uint8)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 import av.error
@@ -177,21 +178,19 @@ class FrameProperties:
         aspect = f"{media.pixel_aspect.numerator}/{media.pixel_aspect.denominator}"
         self._graph = av.filter.Graph()
         chain: list[FilterContext] = [
-            self._graph.add_buffer(width=width, height=height, format=format.name, time_base=time_base),
+            self._graph.add_buffer(width=width, height=height, format=av.VideoFormat(format.name), time_base=time_base),
             self._graph.add("setparams", wanted),
             self._graph.add("setsar", aspect),
             self._graph.add("buffersink"),
         ]
-        for before, after in zip(chain, chain[1:], strict=False):
+        for before, after in itertools.pairwise(chain):
             before.link_to(after)
         self._graph.configure()
 
     def set_on(self, frame: av.VideoFrame) -> av.VideoFrame:
         """The same picture with the properties set."""
-        self._graph.push(frame)
-        out = self._graph.pull()
-        assert isinstance(out, av.VideoFrame)
-        return out
+        self._graph.vpush(frame)
+        return self._graph.vpull()
 
 
 def refuse_audio_that_does_not_fit(media: Media, path: Path, muxer: str) -> None:
@@ -299,7 +298,7 @@ def _audio_from(source: InputContainer, start: Fraction) -> Iterator[av.Packet[A
     source.seek(max(0, int((start - 1) * 1_000_000)))
     packets = _timed(source)
     first = next(packets, None)
-    if first is None or _time(first) > max(start - Fraction(1, 2), 0):
+    if first is None or _time(first) > max(start - Fraction(1, 2), Fraction(0)):
         source.seek(0)
         packets = _timed(source)
         first = next(packets, None)
@@ -336,7 +335,8 @@ def _trimmed(packet: av.Packet[AudioStream], start: Fraction, stop: Fraction) ->
     skipped = max(0, round((start - first) * rate))
     kept = min(sample_count, round((stop - first) * rate)) - skipped
     assert packet.pts is not None
-    part = av.Packet(bytes(packet)[skipped * bytes_each : (skipped + kept) * bytes_each])
+    samples = bytes(packet)[skipped * bytes_each : (skipped + kept) * bytes_each]
+    part = cast("av.Packet[AudioStream]", av.Packet(samples))
     part.stream = packet.stream
     part.time_base = packet.time_base
     part.pts = part.dts = packet.pts + round(Fraction(skipped, rate) / packet.time_base)

@@ -183,9 +183,10 @@ def _exr_header(data: bytes) -> ImageHeader:
 
 def _dpx_header(data: bytes) -> ImageHeader:
     """Fields of SMPTE ST 268-1: film frame rate at byte 1724, timecode at 1920, television frame rate at 1940."""
-    if len(data) < 2048:
-        return ImageHeader()
     order = ">" if data[:4] == b"SDPX" else "<"
+    (pixels_start,) = struct.unpack_from(f"{order}I", data, 4)
+    if min(len(data), pixels_start) < 2048:  # the pixels follow the general header, and the industry's is left out
+        return ImageHeader()
     (film_rate,) = struct.unpack_from(f"{order}f", data, 1724)
     (code,) = struct.unpack_from(f"{order}I", data, 1920)
     (video_rate,) = struct.unpack_from(f"{order}f", data, 1940)
