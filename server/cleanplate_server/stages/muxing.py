@@ -129,9 +129,7 @@ def _video_stream(
     tags: ColorTags,
     time_base: Fraction,
 ) -> VideoStream:
-    options = {**dict(encoder.options), **_tag_options(media, tags)}
-    if media.field_order in _FIELD_MODES and encoder.interlaced_flags:
-        options["flags"] = encoder.interlaced_flags
+    options = {**dict(encoder.options), **_tag_options(media, tags), **_picture_options(encoder, media, format)}
     stream = container.add_stream(encoder.name, rate=media.rate, options=options)
     assert isinstance(stream, VideoStream)
     stream.height, stream.width = media.size
@@ -142,6 +140,19 @@ def _video_stream(
     if encoder.tag and container.format.name in _WITH_EDIT_LISTS:
         stream.codec_context.codec_tag = encoder.tag
     return stream
+
+
+def _picture_options(encoder: Encoder, media: Media, format: PixelFormat) -> dict[str, str]:
+    """Settings that follow from the picture's fields and size."""
+    options: dict[str, str] = {}
+    if media.field_order in _FIELD_MODES and encoder.interlaced_flags:
+        options["flags"] = encoder.interlaced_flags
+        if encoder.name == "libx264":
+            options["x264-params"] = f"{_FIELD_MODES[media.field_order]}=1"
+    across, down = format.chroma_shift
+    if encoder.name == "ffv1" and (media.size[1] % (1 << across) or media.size[0] % (1 << down)):
+        options["slices"] = "1"  # FFV1's slices end on whole chroma samples
+    return options
 
 
 def _tag_options(media: Media, tags: ColorTags) -> dict[str, str]:

@@ -17,7 +17,19 @@ from cleanplate_server.errors import AccessError, InputError, MediaError, NotFou
 from cleanplate_server.stages.decode import Decoder, probe
 from cleanplate_server.stages.formats import to_planes
 from cleanplate_server.stages.sequences import read_header
-from media import BT709, NTSC, SIZE, X264, Recipe, numbered_frame, random_frame, read_number, write_images, write_video
+from media import (
+    BT709,
+    NTSC,
+    SIZE,
+    X264,
+    Recipe,
+    numbered_frame,
+    random_frame,
+    read_number,
+    write_image,
+    write_images,
+    write_video,
+)
 
 ACCESS = {
     "b-frames": ("a.mp4", Recipe(options={**X264, "bf": "3", "x264-params": "b-pyramid=normal:bframes=3"})),
@@ -209,6 +221,25 @@ def test_jpeg_sequence_is_full_range_at_an_assumed_rate(tmp_path: Path) -> None:
     assert (media.tags.full_range, media.rate, media.rate_assumed) == (True, Fraction(24), True)
     with Decoder(media) as decoder:
         assert [read_number(p.planes[0]) for p in decoder.plates(range(4))] == [0, 1, 2, 3]
+
+
+def test_half_exr_decodes_to_the_same_values_in_float(tmp_path: Path) -> None:
+    frame = random_frame("gbrpf32le", (10, 15))
+    (tmp_path / "h").mkdir()
+    write_image(tmp_path / "h" / "1.exr", "exr", frame, {"format": "half"})
+    with Decoder(probe(tmp_path / "h")) as decoder:
+        for plane, values in zip(decoder.plate(0).planes, _rgb_planes(frame), strict=True):
+            assert plane.dtype == np.float32
+            np.testing.assert_array_equal(plane, values.astype(np.float16).astype(np.float32))
+
+
+def test_palette_and_one_bit_images_decode_to_8_bit(tmp_path: Path) -> None:
+    black_white = numbered_frame(5, "gray").reformat(format="monob")
+    folder = write_images(tmp_path / "m", "%03d.png", "png", [black_white])
+    with Decoder(probe(folder)) as decoder:
+        plane = decoder.plate(0).planes[0]
+    assert set(np.unique(plane)) == {0, 255}
+    assert read_number(plane) == 5
 
 
 def test_exr_header_gives_rate_and_timecode(tmp_path: Path) -> None:
