@@ -11,21 +11,9 @@ from typing import Literal
 import cv2
 import numpy as np
 from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
-from google.protobuf import any_pb2
-from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from cleanplate_server.clip import Media
-from cleanplate_server.errors import (
-    AccessError,
-    CleanplateError,
-    InputError,
-    JobCancelledError,
-    MaskError,
-    NotFoundError,
-    PromptError,
-    StateError,
-    UnavailableError,
-)
+from cleanplate_server.errors import InputError, MaskError, NotFoundError, PromptError
 from cleanplate_server.models.protocols import Box, Candidate, Effort, EngineKind, Mask, Point, Prompt, Stroke
 from cleanplate_server.pipeline.spec import (
     Delivery,
@@ -45,8 +33,6 @@ PathRole = Literal["media", "mask", "masks", "output"]
 Admit = Callable[[Path, PathRole], Path]
 """Takes each path of a message before it is used; gives the path to use, or raises."""
 
-ERROR_DOMAIN = "cleanplate"
-
 _ENGINE_KINDS: tuple[EngineKind, ...] = ("segmenter", "propagator", "inpainter", "matter")
 _EFFORTS: dict[int, Effort] = {
     job_pb2.EFFORT_UNSPECIFIED: "balanced",
@@ -60,23 +46,6 @@ _DELIVERIES: dict[int, Delivery] = {
     job_pb2.DELIVERY_MATTE: "matte",
 }
 _SIDES = {prompt_pb2.Point.SIDE_INSIDE: True, prompt_pb2.Point.SIDE_OUTSIDE: False}
-_CODES: tuple[tuple[type[CleanplateError], int], ...] = (
-    (InputError, code_pb2.INVALID_ARGUMENT),
-    (NotFoundError, code_pb2.NOT_FOUND),
-    (AccessError, code_pb2.PERMISSION_DENIED),
-    (StateError, code_pb2.FAILED_PRECONDITION),
-    (UnavailableError, code_pb2.UNAVAILABLE),
-    (JobCancelledError, code_pb2.CANCELLED),
-)
-
-
-def error_status(error: CleanplateError) -> status_pb2.Status:
-    """An error as a rich status: code, sentence, one ErrorInfo."""
-    code = next((code for kind, code in _CODES if isinstance(error, kind)), code_pb2.INTERNAL)
-    info = error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN, metadata=error.metadata)
-    detail = any_pb2.Any()
-    detail.Pack(info)
-    return status_pb2.Status(code=code, message=error.message, details=[detail])
 
 
 def absolute_path(text: str, role: PathRole) -> Path:

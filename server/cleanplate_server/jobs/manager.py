@@ -12,13 +12,13 @@ from cleanplate.v1 import job_pb2
 
 from cleanplate_server.config import Settings
 from cleanplate_server.errors import AccessError, CleanplateError, ServerBusyError, StateError, UnavailableError
+from cleanplate_server.jobs.failures import error_status
 from cleanplate_server.jobs.lock import FileLock
 from cleanplate_server.jobs.places import StateFolder, clear_finished, remove, remove_partials
 from cleanplate_server.jobs.process import RunnerPlace, WorkerProcess
 from cleanplate_server.jobs.records import JobRecord, JobRequest
 from cleanplate_server.jobs.states import JobState
 from cleanplate_server.jobs.store import JobStore
-from cleanplate_server.messages import error_status
 
 _log = logging.getLogger(__name__)
 

@@ -7,7 +7,6 @@ job stands in the store. When the input ends its server is gone, and it ends at 
 from __future__ import annotations
 
 import argparse
-import errno
 import importlib
 import logging
 import os
@@ -20,13 +19,14 @@ from pathlib import Path
 from cleanplate.v1 import job_pb2
 
 from cleanplate_server.config import Settings
-from cleanplate_server.errors import AccessError, CleanplateError, JobCancelledError, NotFoundError, OutputError
+from cleanplate_server.errors import CleanplateError, JobCancelledError
+from cleanplate_server.jobs.failures import error_status, system_error
 from cleanplate_server.jobs.ledger import StoreLedger
 from cleanplate_server.jobs.lock import FileLock
 from cleanplate_server.jobs.places import StateFolder, clear_finished, remove_partials
 from cleanplate_server.jobs.states import JobState
 from cleanplate_server.jobs.store import JobStore
-from cleanplate_server.messages import error_status, spec_from_message, take_to_message
+from cleanplate_server.messages import spec_from_message, take_to_message
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.spec import JobSpec, Take
 
@@ -68,7 +68,7 @@ class Worker:
             failure = error
         except OSError as error:
             _log.exception("job %s", job_id)
-            failure = _system_error(error)
+            failure = system_error(error)
         except Exception as error:  # noqa: BLE001  (the worker outlives every job; the reason goes to the user)
             _log.exception("job %s", job_id)
             failure = CleanplateError(
@@ -136,20 +136,6 @@ def _listen() -> queue.SimpleQueue[str]:
 
     threading.Thread(target=read, name="orders", daemon=True).start()
     return orders
-
-
-def _system_error(error: OSError) -> CleanplateError:
-    place = f"'{error.filename}'" if error.filename else "a file"
-    values = {"path": str(error.filename or "")}
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return OutputError(
-            f"the disk is full at {place}; free some space, then resume the job", reason="DISK_FULL", metadata=values
-        )
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return AccessError(f"there is no permission for {place}; allow it, then resume the job", metadata=values)
-    if error.errno == errno.ENOENT:
-        return NotFoundError(f"{place} is no longer there; put it back, then resume the job", metadata=values)
-    return OutputError(f"the system refused {place} ({error.strerror}); correct that, then resume", metadata=values)
 
 
 if __name__ == "__main__":

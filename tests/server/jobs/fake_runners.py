@@ -1,4 +1,7 @@
-"""Runners that a worker process can import; the "media" of their jobs is a JSON file that says what to do."""
+"""A runner that a worker process can import; a JSON file says what it is to do.
+
+The file is the job's "media" itself, or ``plan.json`` beside the folder of images that is the media.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,16 @@ from cleanplate_server.pipeline.spec import EngineUse, JobSpec, Take
 
 def run(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:
     """Writes windows, joins them beside the target and renames; fails in the way that the plan names."""
-    plan = json.loads(spec.path.read_text())
-    fault = Path(plan.get("fault_file", "")) if plan.get("fault_file") else None
-    if fault is None or fault.exists():
-        _fail(plan.get("fault", ""))
+    plan_file = spec.path.parent / "plan.json" if spec.path.is_dir() else spec.path
+    plan = json.loads(plan_file.read_text())
+    _fail(plan.get("fault", ""))
     partial = spec.output.path.with_name(f".{spec.output.path.name}.partial")
     (ledger.folder / "partials").write_text(f"{partial}\n")
     partial.write_bytes(b"begun")
     if plan.get("silent_seconds"):
         ledger.progress("silence", 0, 1)
         time.sleep(plan["silent_seconds"])
-    files = [_window(number, plan, spec, ledger) for number in range(plan["window_count"])]
+    files = [_window(number, plan, plan_file.with_suffix(".done"), ledger) for number in range(plan["window_count"])]
     partial.write_bytes(b"".join(file.read_bytes() for file in files))
     partial.replace(spec.output.path)
     ledger.note("background was never seen")
@@ -37,14 +39,14 @@ def run(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:
     return Take(spec.output.path, spec.output.path.with_suffix(".json"), None, len(files), "01:00:00:00", (engine,))
 
 
-def _window(number: int, plan: dict[str, float], spec: JobSpec, ledger: Ledger) -> Path:
+def _window(number: int, plan: dict[str, float], done_file: Path, ledger: Ledger) -> Path:
     name = f"{number:05d}"
     file = ledger.finished("inpaint", name)
     if file is None:
         time.sleep(plan.get("window_seconds", 0.0))
         file = ledger.folder / f"{name}.bin"
         file.write_bytes(name.encode() * 1000)
-        with spec.path.with_suffix(".done").open("a") as done:
+        with done_file.open("a") as done:
             done.write(f"{name}\n")
         ledger.finish("inpaint", name, file)
     ledger.progress("inpaint", number + 1, int(plan["window_count"]))

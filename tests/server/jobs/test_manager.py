@@ -101,7 +101,7 @@ def test_failure_keeps_reason_and_values(manager: JobManager, submit: Submit, tm
 
 def test_disk_full_gives_a_sentence(manager: JobManager, submit: Submit) -> None:
     error = status_pb2.Status.FromString(_end(manager, submit(fault="disk").job_id).error)
-    assert error.message == "the disk is full at '/full/take.mov'; free some space, then resume the job"
+    assert error.message == "the disk is full at '/full/take.mov'; free some space and try again"
 
 
 def test_fault_of_the_program_is_internal_and_the_next_job_runs(manager: JobManager, submit: Submit) -> None:

@@ -1,0 +1,57 @@
+"""What can be known of a job before it is stored."""
+
+from __future__ import annotations
+
+from cleanplate_server.clip import ClipRange
+from cleanplate_server.errors import StateError
+from cleanplate_server.messages import prompts_of
+from cleanplate_server.models.registry import Registry
+from cleanplate_server.pipeline.job import check_prompt_frames
+from cleanplate_server.pipeline.run import estimate_memory_bytes
+from cleanplate_server.pipeline.spec import FillOperation, JobSpec
+from cleanplate_server.stages.decode import probe
+from cleanplate_server.stages.encode import Target, check_target, choose_codec
+from cleanplate_server.stages.given_masks import GivenMasks
+from cleanplate_server.stages.segment import check_prompt
+
+
+def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
+    """Refuses a job that cannot work: media, range, prompts, masks, engines, target, memory.
+
+    Args:
+        spec: with admitted paths.
+        registry: the engines that there are.
+        memory_bytes: host memory that a job may need.
+
+    Returns:
+        Host memory in bytes that the job is expected to need at most.
+
+    Raises:
+        InputError, NotFoundError, AccessError, StateError: the first thing that is wrong.
+    """
+    media = probe(spec.path, stream_index=spec.stream_index)
+    count = media.frame_count - spec.start_frame if spec.frame_count is None else spec.frame_count
+    clip = ClipRange(media, spec.start_frame, count, spec.handle_count)
+    for kind, name in spec.engines.items():
+        registry.check(kind, name)
+    for prompt in prompts_of(spec.operation):
+        check_prompt(prompt, media)
+    check_prompt_frames(prompts_of(spec.operation), clip)
+    if isinstance(spec.operation, FillOperation):
+        with GivenMasks(spec.operation.masks_path, clip):
+            pass  # opening them checks their count and size
+    output = spec.output
+    codec = output.codec or choose_codec(output.path, media, output.delivery)
+    check_target(Target(output.path, codec, output.overwrite), media, audio=output.delivery == "plate")
+    return _check_memory(estimate_memory_bytes(media), memory_bytes)
+
+
+def _check_memory(needed_bytes: int, allowed_bytes: int) -> int:
+    if needed_bytes > allowed_bytes:
+        raise StateError(
+            f"the job needs up to {needed_bytes / 2**30:.1f} GiB of memory and the server may use"
+            f" {allowed_bytes / 2**30:.1f} GiB; raise the setting memory_bytes if the machine has more",
+            reason="NOT_ENOUGH_MEMORY",
+            metadata={"needed_bytes": str(needed_bytes), "allowed_bytes": str(allowed_bytes)},
+        )
+    return needed_bytes

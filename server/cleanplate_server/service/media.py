@@ -1,0 +1,74 @@
+"""MediaService, SegmentService and ModelService: clips opened, prompts answered, engines listed."""
+
+from __future__ import annotations
+
+import grpc
+from cleanplate.v1 import media_pb2, media_pb2_grpc, model_pb2, model_pb2_grpc, prompt_pb2, prompt_pb2_grpc
+
+from cleanplate_server.errors import PromptError
+from cleanplate_server.messages import absolute_path, candidate_to_message, clip_to_message, prompt_from_message
+from cleanplate_server.models.registry import Registry
+from cleanplate_server.service.clips import OpenClips, Segmenters
+from cleanplate_server.service.folders import AllowedFolders
+
+
+class MediaService(media_pb2_grpc.MediaServiceServicer):
+    """Implements ``cleanplate.v1.MediaService``."""
+
+    def __init__(self, clips: OpenClips, folders: AllowedFolders) -> None:
+        self._clips = clips
+        self._folders = folders
+
+    def OpenClip(self, request: media_pb2.OpenClipRequest, context: grpc.ServicerContext) -> media_pb2.OpenClipResponse:
+        path = self._folders.admit(absolute_path(request.path, "media"), "media")
+        name, media = self._clips.open(path, stream_index=request.stream_index)
+        return media_pb2.OpenClipResponse(clip=clip_to_message(name, media))
+
+    def CloseClip(
+        self, request: media_pb2.CloseClipRequest, context: grpc.ServicerContext
+    ) -> media_pb2.CloseClipResponse:
+        self._clips.close(request.name)
+        return media_pb2.CloseClipResponse()
+
+
+class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):
+    """Implements ``cleanplate.v1.SegmentService``."""
+
+    def __init__(self, clips: OpenClips, segmenters: Segmenters, folders: AllowedFolders) -> None:
+        self._clips = clips
+        self._segmenters = segmenters
+        self._folders = folders
+
+    def Segment(self, request: prompt_pb2.SegmentRequest, context: grpc.ServicerContext) -> prompt_pb2.SegmentResponse:
+        if not request.HasField("prompt"):
+            raise PromptError("the request has no prompt; give a click, a box, a stroke or a mask")
+        prompt = prompt_from_message(request.prompt, admit=self._folders.admit)
+        engine = self._segmenters(request.engine).info.name
+        with self._clips.use(request.clip) as session:
+            candidates = session.segment(prompt, request.engine)
+        return prompt_pb2.SegmentResponse(candidates=map(candidate_to_message, candidates), engine=engine)
+
+
+class ModelService(model_pb2_grpc.ModelServiceServicer):
+    """Implements ``cleanplate.v1.ModelService``."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def ListModels(
+        self, request: model_pb2.ListModelsRequest, context: grpc.ServicerContext
+    ) -> model_pb2.ListModelsResponse:
+        models = [
+            model_pb2.Model(
+                kind=status.kind,
+                name=status.info.name,
+                available=status.available,
+                unavailable_reason=status.reason,
+                licence=status.info.licence,
+                commercial_use=status.info.commercial_use,
+                weights=status.info.weights,
+                device=status.device,
+            )
+            for status in self._registry.engines()
+        ]
+        return model_pb2.ListModelsResponse(models=models)
