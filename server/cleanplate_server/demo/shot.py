@@ -1,0 +1,128 @@
+"""The demo's shot: a hand-held camera turns along a street while somebody walks by; and the same without them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.demo.canvas import OVERSAMPLING, Picture
+from cleanplate_server.demo.street import WORLD_SIZE, Layer, draw_street
+from cleanplate_server.demo.walker import FEET, Figure, draw_walker
+
+SIZE = (540, 960)
+RATE = Fraction(24000, 1001)
+FRAME_COUNT = 48
+
+_GRAIN = 0.004
+_PAN = (560.0, 880.0)
+_WALK = (950.0, 640.0)
+_GROUND_Y = 572.0
+_CENTRE_Y = 362.0
+
+
+@dataclass(frozen=True)
+class ShotFrame:
+    """One frame with its answer.
+
+    Args:
+        plate: float32 [H, W, 3] RGB in [0, 1], BT.709 as displayed.
+        truth: the same without the walker and the shadow; every other pixel is equal.
+        body: bool [H, W]: the walker.
+        shadow: bool [H, W]: the shadow, where it takes at least a quarter of its depth.
+    """
+
+    plate: Picture
+    truth: Picture
+    body: NDArray[np.bool_]
+    shadow: NDArray[np.bool_]
+
+    @property
+    def object(self) -> NDArray[np.bool_]:
+        """bool [H, W]: walker and shadow, which is what must go."""
+        return self.body | self.shadow
+
+
+class Shot:
+    """Renders the shot frame by frame, the same on every run."""
+
+    def __init__(self) -> None:
+        self._layers = draw_street()
+
+    def __iter__(self) -> Iterator[ShotFrame]:
+        return (self.frame(number) for number in range(FRAME_COUNT))
+
+    def frame(self, number: int) -> ShotFrame:
+        """Renders one frame."""
+        clean = np.zeros((SIZE[0] * OVERSAMPLING, SIZE[1] * OVERSAMPLING, 3), np.float32)
+        for layer in self._layers:
+            _over(clean, layer, _view(number, layer.nearness))
+        figure = draw_walker(_WALK[0] - walker_x(number))
+        place = _view(number, 1.0) @ _shift(walker_x(number) - FEET[0], _GROUND_Y - FEET[1])
+        rgb, alpha, shade = (_render(picture, place) for picture in (figure.rgb, figure.alpha, figure.shade))
+        alpha = np.clip(alpha, 0, 1)[..., None]
+        with_walker = clean * (1 - shade[..., None]) * (1 - alpha) + rgb * alpha
+        grain = np.random.default_rng(number).standard_normal((*SIZE, 3)).astype(np.float32) * _GRAIN
+        return ShotFrame(
+            plate=_shown(with_walker) + grain,
+            truth=_shown(clean) + grain,
+            body=_shown(alpha[..., 0]) > 0.5,
+            shadow=_shown(_shadow(figure, place)) > 0.25,
+        )
+
+
+def walker_x(number: int) -> float:
+    """Where the walker stands in the street, in final pixels."""
+    return _between(_WALK, number)
+
+
+def on_screen(number: int, x: float, y: float) -> tuple[float, float]:
+    """Where a point relative to the walker's feet is seen in the frame, in pixels."""
+    world = np.array([walker_x(number) + x, _GROUND_Y + y, 1.0]) * (OVERSAMPLING, OVERSAMPLING, 1)
+    seen = _view(number, 1.0) @ world / OVERSAMPLING
+    return float(seen[0]), float(seen[1])
+
+
+def _between(ends: tuple[float, float], number: int) -> float:
+    return ends[0] + (ends[1] - ends[0]) * number / (FRAME_COUNT - 1)
+
+
+def _view(number: int, nearness: float) -> NDArray[np.float64]:
+    """From the street to the picture, both enlarged: a pan with a little zoom, roll and shake of a hand."""
+    time = number / (FRAME_COUNT - 1)
+    zoom = 1 + 0.05 * time
+    roll = np.radians(0.5 * np.sin(2.2 * np.pi * time) + 0.3 * time)
+    middle = WORLD_SIZE[1] / 2
+    x = middle + (_between(_PAN, number) - middle) * nearness + 0.8 * np.sin(number * 1.3)
+    y = _CENTRE_Y + 1.2 * np.sin(number * 0.9)
+    cos, sin = zoom * np.cos(roll), zoom * np.sin(roll)
+    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
+    return _shift(SIZE[1] / 2, SIZE[0] / 2) @ turn @ _shift(-float(x), -float(y))
+
+
+def _shift(x: float, y: float) -> NDArray[np.float64]:
+    return np.array([[1, 0, x * OVERSAMPLING], [0, 1, y * OVERSAMPLING], [0, 0, 1]], np.float64)
+
+
+def _render(picture: Picture, view: NDArray[np.float64]) -> Picture:
+    size = SIZE[1] * OVERSAMPLING, SIZE[0] * OVERSAMPLING
+    return np.asarray(cv2.warpAffine(picture, view[:2], size, flags=cv2.INTER_LINEAR), np.float32)
+
+
+def _over(below: Picture, layer: Layer, view: NDArray[np.float64]) -> None:
+    alpha = _render(layer.alpha, view)[..., None]
+    below *= 1 - alpha
+    below += _render(layer.rgb, view) * alpha
+
+
+def _shadow(figure: Figure, place: NDArray[np.float64]) -> Picture:
+    return _render(figure.shadow, place)
+
+
+def _shown(picture: Picture) -> Picture:
+    """Brings an enlarged picture to its final size."""
+    return np.asarray(cv2.resize(picture, (SIZE[1], SIZE[0]), interpolation=cv2.INTER_AREA), np.float32)
