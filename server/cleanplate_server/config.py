@@ -28,7 +28,7 @@ FlagValue = str | int | bool | Path | Sequence[str] | Sequence[Path] | None
 
 _PREFIX = "CLEANPLATE_"
 _CONFIG_KEY = "config"
-_MEMORY_SHARE = 0.5
+_MEMORY_SHARE = 0.75
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _DEVICE = re.compile(r"auto|cpu|cuda:\d+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)

@@ -67,10 +67,10 @@ class Worker:
         except CleanplateError as error:
             failure = error
         except OSError as error:
-            _log.exception("job %s", job_id)
+            _log.exception("stopped")
             failure = system_error(error)
         except Exception as error:  # noqa: BLE001  (the worker outlives every job; the reason goes to the user)
-            _log.exception("job %s", job_id)
+            _log.exception("stopped")
             failure = CleanplateError(
                 f"the job stopped by a fault of the program ({type(error).__name__}: {error});"
                 f" see {self._places.worker_log} and report it",
@@ -91,7 +91,7 @@ class Worker:
         if isinstance(failure, JobCancelledError):
             self._store.move(job_id, JobState.CANCELLED)
             return
-        _log.error("job %s failed: %s", job_id, failure)
+        _log.error("failed: %s", failure)
         self._store.move(job_id, JobState.FAILED, error=error_status(failure).SerializeToString())
 
 
@@ -111,9 +111,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.search_folder:
         sys.path.insert(0, options.search_folder)
     settings = Settings.from_json(sys.stdin.readline())
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
-    )
+    named = _NameJob()
+    handler = logging.StreamHandler()
+    handler.addFilter(named)
+    form = "%(asctime)s %(levelname)s job %(job)s %(name)s: %(message)s"
+    logging.basicConfig(level=settings.log_level.upper(), format=form, handlers=[handler])
     orders = _listen()
     lock = FileLock(StateFolder(settings.state_folder).worker_lock)
     if not lock.acquire(wait_seconds=_LOCK_WAIT_SECONDS):
@@ -122,7 +124,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     store = JobStore(settings.state_folder)
     worker = Worker(settings, load_runner(options.runner), store)
     while True:
-        worker.run(orders.get())
+        named.job_id = orders.get()
+        worker.run(named.job_id)
+
+
+class _NameJob(logging.Filter):
+    """Puts the running job's id on every line, whichever module it comes from."""
+
+    job_id = "-"
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.job = self.job_id
+        return True
 
 
 def _listen() -> queue.SimpleQueue[str]:
