@@ -9,14 +9,14 @@ import cv2
 import numpy as np
 
 from cleanplate_server.models.embedded.completion import Field, Weight, spread
-from cleanplate_server.models.embedded.registration import Registered, carry_on, sample_free
+from cleanplate_server.models.embedded.registration import Registered, sample_free
 from cleanplate_server.models.embedded.sources import Target
 from cleanplate_server.models.protocols import RGB, Box, Luma, Mask
 
-_RIM_ERROR = 3.0
+_RIM_ERROR = 5.0
 _DISAGREEMENT = 0.7
 _AGE = 0.004
-_SOFTNESS = 0.02
+_SOFTNESS = 0.04
 _LARGEST_OFFSET = 0.12
 _WORST = 0.3
 _LEAST_SHARE = 0.01
@@ -46,31 +46,21 @@ class Candidate:
     error: Luma
 
 
-def candidates(target: Target, registered: Sequence[Registered], layers: Sequence[Weight]) -> list[Candidate]:
-    """Moves every source into the hole, once with the motion of each layer.
+def candidate(target: Target, source: Registered, layer: int) -> Candidate | None:
+    """Moves a source into the hole; None when nothing of the hole is seen in it.
 
     Only the part of the target's working picture that ``inner`` gives is made.
     """
-    found = []
-    for number, layer in enumerate(layers):
-        for source in registered:
-            trust = source.trust * layer
-            if (trust * target.near > 0.02).sum() >= 50 or len(layers) == 1:
-                found.append(_candidate(target, source, number, trust))
-    hole = target.hole[target.inner]
-    return [candidate for candidate in found if (candidate.seen & hole).any()]
-
-
-def _candidate(target: Target, source: Registered, number: int, trust: Weight) -> Candidate:
-    flow = carry_on(source.flow, trust, trust * target.near)[target.inner]
-    sx, sy = target.step
-    x, y = target.x[target.inner] + flow[..., 0] * sx, target.y[target.inner] + flow[..., 1] * sy
-    column, row = source.view.places(x, y)
+    flow = source.carried[target.inner]
+    places = target.moved(source.carried)
+    column, row = source.view.places(places[0][target.inner], places[1][target.inner])
+    seen = sample_free(source.view.free, column, row) > 0
+    if not (seen & target.hole[target.inner]).any():
+        return None
     moved = cv2.remap(source.view.rgb, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     rgb = np.asarray(moved, np.float32)
-    seen = sample_free(source.view.free, column, row) > 0
     offset, error = _fit_colour(target, rgb, seen & target.known[target.inner])
-    return Candidate(source, number, flow, rgb + offset, offset, seen, error)
+    return Candidate(source, layer, flow, rgb + offset, offset, seen, error)
 
 
 def _fit_colour(target: Target, rgb: RGB, comparable: Mask) -> tuple[Field, Luma]:

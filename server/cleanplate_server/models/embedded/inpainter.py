@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Literal
@@ -11,13 +12,14 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from cleanplate_server.models.embedded.blending import Candidate, candidates, compose, shares
+from cleanplate_server.models.embedded.blending import Candidate, candidate, compose, shares
 from cleanplate_server.models.embedded.layers import split
-from cleanplate_server.models.embedded.registration import Registered, follow
+from cleanplate_server.models.embedded.registration import follow
 from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
-from cleanplate_server.models.protocols import CleanRegion, EngineInfo, MaskedFrames, Tick
+from cleanplate_server.models.protocols import CleanRegion, EngineInfo, Luma, MaskedFrames, Tick
 
+_NEAR = (1, 2, 4, 7)
 Effort = Literal["fast", "balanced", "best"]
 
 
@@ -90,15 +92,23 @@ class PlateFiller:
         return CleanRegion(target.frame, box, rgb.astype(np.float32), unseen)
 
     def _candidates(self, target: Target) -> list[Candidate]:
-        registered: list[Registered] = []
-        for direction in (1, -1):
-            views = islice(self._views(target, direction), self._settings.sources)
-            registered += follow(target, views, direction)
-        return candidates(target, registered, split(target, registered))
+        look = partial(self._look, target)
+        everywhere = np.ones(target.hole.shape, np.float32)
+        near = [source for way in (1, -1) for source in follow(target, look, self._near(target, way), layer=everywhere)]
+        found = []
+        for number, layer in enumerate(split(target, near)):
+            for way in (1, -1):
+                frames = islice(self._ladder(target, way), self._settings.sources)
+                for source in follow(target, look, frames, layer=layer.seen, velocity=layer.velocity):
+                    found.append(candidate(target, source, number))
+        return [one for one in found if one is not None]
 
-    def _views(self, target: Target, direction: int) -> Iterator[View]:
-        for frame in ladder(target.frame, self._shot.frames, direction, growth=self._settings.growth):
-            view = self._reader.view(target, frame, self._camera.between(target.frame, frame))
-            if view is None:
-                return
-            yield view
+    def _near(self, target: Target, way: int) -> Iterator[int]:
+        steps = (target.frame + way * distance for distance in _NEAR)
+        return (frame for frame in steps if frame in self._shot.frames)
+
+    def _ladder(self, target: Target, way: int) -> Iterator[int]:
+        return ladder(target.frame, self._shot.frames, way, growth=self._settings.growth)
+
+    def _look(self, target: Target, frame: int, x: Luma, y: Luma) -> View | None:
+        return self._reader.view(target, frame, self._camera.between(target.frame, frame), places=(x, y))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,20 @@ _MOST = 3
 _SAMPLES = 600
 
 
-def split(target: Target, registered: Sequence[Registered]) -> list[Weight]:
+@dataclass(frozen=True)
+class Layer:
+    """What moves alike around a hole.
+
+    Args:
+        seen: float32 [h, w], 1 where it is seen.
+        velocity: float32 [h, w, 2], its motion in working pixels a frame, everywhere.
+    """
+
+    seen: Weight
+    velocity: Field
+
+
+def split(target: Target, registered: Sequence[Registered]) -> list[Layer]:
     """Sorts the surroundings of a hole into layers that move alike over time.
 
     The motion of each place in pixels a frame, averaged over the nearest sources, is searched for its densest value;
@@ -29,7 +43,7 @@ def split(target: Target, registered: Sequence[Registered]) -> list[Weight]:
         registered: its sources.
 
     Returns:
-        For each layer float32 [h, w], 1 where it is seen; at least one layer.
+        At least one layer.
     """
     velocity, trust = _velocity(target, registered)
     rest, total = trust.copy(), float(trust.sum())
@@ -40,13 +54,15 @@ def split(target: Target, registered: Sequence[Registered]) -> list[Weight]:
             break
         motions.append(motion)
         rest = np.where(_apart(velocity, motion) < 1.2 * _APART_PX, 0, rest).astype(np.float32)
-    everywhere = np.ones(target.hole.shape, np.float32)
-    if not motions:
-        return [everywhere]
-    distances = np.stack([_apart(velocity, motion) for motion in motions])
-    nearest = distances.argmin(0)
-    found = [((nearest == i) & (distances[i] < 3 * _APART_PX)).astype(np.float32) for i in range(len(motions))]
-    return [layer for layer in found if (layer * trust).sum() > _SMALLEST_SHARE / 2 * total] or [everywhere]
+    if motions:
+        distances = np.stack([_apart(velocity, motion) for motion in motions])
+        nearest = distances.argmin(0)
+        near = [(nearest == i) & (distances[i] < 3 * _APART_PX) for i in range(len(motions))]
+        layers = [Layer(seen.astype(np.float32), motion) for seen, motion in zip(near, motions, strict=True)]
+        layers = [layer for layer in layers if (layer.seen * trust).sum() > _SMALLEST_SHARE / 2 * total]
+        if layers:
+            return layers
+    return [Layer(np.ones(target.hole.shape, np.float32), np.zeros_like(velocity))]
 
 
 def _velocity(target: Target, registered: Sequence[Registered]) -> tuple[Field, Weight]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +16,11 @@ from cleanplate_server.models.protocols import Luma
 _ERROR_SCALE = 0.08
 _LEAST_SIDE_PX = 24
 _LEAST_OVERLAP = 0.05
+_LEAST_TRUST_PX = 40
+
+
+Look = Callable[[int, Luma, Luma], View | None]
+"""Gives a frame's view that holds the places (x, y) of the target's full pixels, moved by the camera."""
 
 
 @dataclass(frozen=True)
@@ -26,47 +31,72 @@ class Registered:
         view: the source.
         direction: 1 when it comes after the target, else -1.
         flow: float32 [h, w, 2], working pixels of the target to where the source, moved by the camera, shows the same.
-        trust: float32 [h, w] in [0, 1]; 0 inside the hole.
+        carried: float32 [h, w, 2], the flow of the layer that was followed, continued smoothly over all else.
+        trust: float32 [h, w] in [0, 1], how well the flow fits in the layer that was followed; 0 inside the hole.
     """
 
     view: View
     direction: int
     flow: Field
+    carried: Field
     trust: Weight
 
 
-def follow(target: Target, views: Iterable[View], direction: int) -> Iterator[Registered]:
-    """Follows the surroundings of a hole from source to source away from the target.
+def follow(
+    target: Target, look: Look, frames: Iterable[int], *, layer: Weight, velocity: Field | None = None
+) -> Iterator[Registered]:
+    """Follows what moves alike around a hole from source to source away from the target.
 
-    Dense inverse search (Kroeger et al. 2016, Fast Optical Flow using Dense Inverse Search) between the target and
-    each source after the camera's motion is taken out, started from what the source before it gave. Inside the holes
-    both pictures are given the other's pixels, so that what covers the background does not pull at the flow around it.
+    Each source is moved by the camera's motion and by what the source before it gave; dense inverse search (Kroeger et
+    al. 2016, Fast Optical Flow using Dense Inverse Search) finds what is left. Inside the holes both pictures are
+    given the other's pixels, so that what covers the background does not pull at the flow around it.
 
     Args:
         target: the hole and its surroundings.
-        views: nearest first.
-        direction: 1 or -1, which way they lead.
+        look: gives views.
+        frames: sources in one direction, nearest first.
+        layer: float32 [h, w] in [0, 1], the surroundings that are followed.
+        velocity: float32 [h, w, 2], the layer's motion in working pixels a frame, to start from; none when None.
     """
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
     search.setFinestScale(1)
-    flow = np.zeros((*target.hole.shape, 2), np.float32)
-    distance = 0
-    for view in views:
-        column, row = view.places(target.x, target.y)
-        picture = _sample(gray(view.rgb), column, row)
-        free = sample_free(view.free, column, row)
-        if free.mean() < _LEAST_OVERLAP:
+    flow = np.zeros((*target.hole.shape, 2), np.float32) if velocity is None else velocity
+    last = 0 if velocity is None else 1
+    for frame in frames:
+        distance, direction = abs(frame - target.frame), 1 if frame > target.frame else -1
+        if last == 1 and velocity is not None and flow is velocity:
+            flow = velocity * np.float32(direction * distance)
+        elif last and distance <= 2 * last:
+            flow = flow * np.float32(distance / last)
+        last = distance
+        view = look(frame, *target.moved(flow))
+        if view is None:
             return
-        if distance and view.distance <= 2 * distance:
-            flow = flow * np.float32(view.distance / distance)
-        distance = view.distance
-        raw = _search(search, target, picture, free, flow)
-        column, row = _grid(raw)
-        error = cv2.GaussianBlur(np.abs(_sample(picture, column, row) - target.luma), (0, 0), 2)
-        seen = sample_free(free, column, row) > 0
-        trust = np.where(seen & target.known, np.exp(-((error / _ERROR_SCALE) ** 2)), 0).astype(np.float32)
-        yield Registered(view, direction, raw, trust)
-        flow = np.where(target.known[..., None], raw, carry_on(raw, trust, trust * target.near))
+        found = _register(search, target, view, flow)
+        if found is None:
+            return
+        raw, trust = found
+        trust = trust * layer
+        if float((trust * target.near).sum()) < _LEAST_TRUST_PX and velocity is not None:
+            return
+        flow = carry_on(raw, trust, trust * target.near)
+        yield Registered(view, direction, raw, flow, trust)
+
+
+def _register(search: cv2.DenseOpticalFlow, target: Target, view: View, start: Field) -> tuple[Field, Weight] | None:
+    """The flow from the target to a view and how well it fits; None when the view shows too little."""
+    column, row = view.places(*target.moved(start))
+    picture = _sample(gray(view.rgb), column, row)
+    free = sample_free(view.free, column, row)
+    if free.mean() < _LEAST_OVERLAP:
+        return None
+    rest = _search(search, target, picture, free)
+    column, row = _grid(rest)
+    error = cv2.GaussianBlur(np.abs(_sample(picture, column, row) - target.luma), (0, 0), 2)
+    seen = sample_free(free, column, row) > 0
+    trust = np.where(seen & target.known, np.exp(-((error / _ERROR_SCALE) ** 2)), 0).astype(np.float32)
+    before = cv2.remap(start, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(before + rest, np.float32), trust
 
 
 def carry_on(flow: Field, trust: Weight, shape: Weight) -> Field:
@@ -98,14 +128,13 @@ def sample_free(free: NDArray[np.uint8], column: Luma, row: Luma) -> NDArray[np.
     return np.asarray(taken, np.uint8)
 
 
-def _search(search: cv2.DISOpticalFlow, target: Target, picture: Luma, free: NDArray[np.uint8], start: Field) -> Field:
+def _search(search: cv2.DenseOpticalFlow, target: Target, picture: Luma, free: NDArray[np.uint8]) -> Field:
+    nothing = np.zeros((*target.hole.shape, 2), np.float32)
     if min(target.hole.shape) < _LEAST_SIDE_PX:
-        return start
-    column, row = _grid(start)
-    own = np.where(target.known, target.luma, _sample(picture, column, row))
-    column, row = _grid(-start)
-    other = np.where(free > 0, picture, _sample(own, column, row))
-    return np.asarray(search.calc(_to_bytes(own), _to_bytes(other), start.copy()), np.float32)
+        return nothing
+    own = np.where(target.known, target.luma, picture)
+    other = np.where(free > 0, picture, own)
+    return np.asarray(search.calc(_to_bytes(own), _to_bytes(other), nothing), np.float32)
 
 
 def _grid(flow: Field) -> tuple[Luma, Luma]:

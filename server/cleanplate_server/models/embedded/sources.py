@@ -65,6 +65,11 @@ class Target:
         top, left = max(0, int(rows.min()) - _RIM_PX), max(0, int(columns.min()) - _RIM_PX)
         return slice(top, int(rows.max()) + 1 + _RIM_PX), slice(left, int(columns.max()) + 1 + _RIM_PX)
 
+    def moved(self, flow: NDArray[np.float32]) -> tuple[Luma, Luma]:
+        """Full pixels (x, y) of the working pixels, each moved by a flow in working pixels."""
+        sx, sy = self.step
+        return self.x + flow[..., 0] * sx, self.y + flow[..., 1] * sy
+
     def working(self, x: Luma, y: Luma) -> tuple[Luma, Luma]:
         """Takes full pixels to working pixels of ``inner``."""
         sx, sy = self.step
@@ -194,10 +199,20 @@ class SourceReader:
         self._kept: OrderedDict[int, tuple[Box, RGB, NDArray[np.uint8]]] = OrderedDict()
         self._bytes = 0
 
-    def view(self, target: Target, frame: int, motion: Homography) -> View | None:
-        """Cuts out of a source what the target's box shows; None where that lies outside or is blown up too far."""
-        column, row = move(motion, target.x, target.y)
-        margin = 24 / target.scale + 0.1 * max(target.box.size)
+    def view(self, target: Target, frame: int, motion: Homography, *, places: tuple[Luma, Luma]) -> View | None:
+        """Cuts out of a source what shows some of the target's places.
+
+        Args:
+            target: the hole and its surroundings.
+            frame: of the source.
+            motion: from the target's full pixels to the source's.
+            places: float32 [h, w] each, full pixels (x, y) of the target.
+
+        Returns:
+            The view; None where it lies outside the picture or is blown up too far.
+        """
+        column, row = move(motion, *places)
+        margin = 16 / target.scale + 0.05 * max(target.box.size)
         bounds = (column.min() - margin, row.min() - margin, column.max() + margin + 2, row.max() + margin + 2)
         if not np.isfinite(bounds).all():
             return None
