@@ -8,6 +8,7 @@ from pathlib import Path
 from cleanplate_server.clip import ColorTags, Media, PixelFormat
 from cleanplate_server.errors import OutputError
 from cleanplate_server.stages import sequences
+from cleanplate_server.stages.convert import adapted_tags
 from cleanplate_server.stages.formats import pixel_format
 
 CONTAINERS = {".mov": "mov", ".mp4": "mp4", ".m4v": "mp4", ".mkv": "matroska", ".mxf": "mxf", ".nut": "nut"}
@@ -177,19 +178,14 @@ def _with_depth(stem: str, depth: int) -> str:
 def delivery_tags(codec: str, media: Media, deliver: str) -> ColorTags:
     """The colour tags of what is written: the source's, but for what the delivery format changes by its nature.
 
-    RGB becomes Y'CbCr by the BT.2020 matrix when its primaries are BT.2020 and by BT.709 otherwise, in video range.
+    A codec whose files cannot say full range gets video range.
     """
-    format = delivery_format(codec, media, deliver)
-    source, tags = media.format, media.tags
-    if format.model == "rgb":
-        return tags if source.model == "rgb" else replace(tags, matrix=0, full_range=True, chroma_location=0)
-    if format.model == "gray":
-        return tags if source.model == "gray" else replace(tags, matrix=2, full_range=True, chroma_location=0)
-    if source.model != "yuv":
-        matrix = tags.matrix if tags.matrix not in (0, 2) else 9 if tags.primaries == 9 else 1
-        tags = replace(tags, matrix=matrix, full_range=False)
-    if not ENCODERS[codec].holds_full_range and tags.full_range:
-        tags = replace(tags, full_range=False)
-    if format.chroma_shift != source.chroma_shift or source.model != "yuv":
-        return replace(tags, chroma_location=1 if format.chroma_shift[0] else 0)
+    return written_tags(codec, media, delivery_format(codec, media, deliver))
+
+
+def written_tags(codec: str, media: Media, format: PixelFormat) -> ColorTags:
+    """As ``delivery_tags``, for a delivery format that is known."""
+    tags = adapted_tags(media.tags, media.format, format)
+    if format.model == "yuv" and tags.full_range and not ENCODERS[codec].holds_full_range:
+        return replace(tags, full_range=False)
     return tags

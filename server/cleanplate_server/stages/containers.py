@@ -35,12 +35,15 @@ def color_tags(context: VideoCodecContext, header: dict[int, int]) -> ColorTags:
         context: its decoder, after a first frame, so that what the bitstream says is in.
         header: what ``stream_header`` gave.
     """
+    known_range = {1: False, 2: True}.get(int(context.color_range))
+    if known_range is None and context.name == "prores":
+        known_range = False  # by its definition; FFmpeg before version 8 leaves it open
     siting = header.get(_SITING_ACROSS, 0), header.get(_SITING_DOWN, 0)
     return ColorTags(
         primaries=int(context.color_primaries),
         transfer=int(context.color_trc),
         matrix=int(context.colorspace),
-        full_range={1: False, 2: True}.get(int(context.color_range)),
+        full_range=known_range,
         chroma_location=_CHROMA_SITINGS.get(siting, 0),
     )
 

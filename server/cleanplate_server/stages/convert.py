@@ -36,11 +36,11 @@ def converts(
     Args:
         plate: planes of ``source_format``.
         tags: the source's; unspecified when None.
-        target_tags: the target's (``delivery_tags`` gives them); the source's when None.
+        target_tags: the target's (``delivery_tags`` gives them); by ``adapted_tags`` when None.
         interlaced: 4:2:0 chroma rows belong to their own field.
     """
     tags = tags or ColorTags()
-    target_tags = target_tags or tags
+    target_tags = target_tags or adapted_tags(tags, source_format, target_format)
     if _same_samples(source_format, target_format) and tags.full_range == target_tags.full_range:
         return plate
     source_planes, alpha = _split_alpha(plate.planes, source_format)
@@ -55,6 +55,24 @@ def converts(
     for plane in planes:
         plane.setflags(write=False)
     return Plate(planes, plate.frame, plate.pts, plate.duration)
+
+
+def adapted_tags(tags: ColorTags, source: PixelFormat, target: PixelFormat) -> ColorTags:
+    """The tags after a change of pixel format that keeps primaries, transfer and, where there is one, the range.
+
+    RGB becomes Y'CbCr in video range, by the BT.2020 matrix when its primaries are BT.2020 and by BT.709 otherwise.
+    Chroma that is resampled comes to lie on the left column, as 4:2:2 has it.
+    """
+    if target.model != "yuv":
+        if source.model == target.model:
+            return tags
+        return replace(tags, matrix=0 if target.model == "rgb" else 2, full_range=True, chroma_location=0)
+    if source.model != "yuv":
+        matrix = tags.matrix if tags.matrix not in (0, 2) else 9 if tags.primaries == 9 else 1
+        tags = replace(tags, matrix=matrix, full_range=False)
+    if target.chroma_shift == source.chroma_shift and source.model == "yuv":
+        return tags
+    return replace(tags, chroma_location=1 if target.chroma_shift[0] else 0)
 
 
 def _same_samples(source: PixelFormat, target: PixelFormat) -> bool:

@@ -20,7 +20,14 @@ import av.error
 from cleanplate_server.clip import ColorTags, Media, PixelFormat, Plate, Timecode
 from cleanplate_server.errors import AccessError, OutputError
 from cleanplate_server.stages import sequences
-from cleanplate_server.stages.codecs import CONTAINERS, ENCODERS, choose_codec, delivery_format, delivery_tags
+from cleanplate_server.stages.codecs import (
+    CONTAINERS,
+    ENCODERS,
+    choose_codec,
+    delivery_format,
+    delivery_tags,
+    written_tags,
+)
 from cleanplate_server.stages.convert import converts
 from cleanplate_server.stages.media_index import read_index
 from cleanplate_server.stages.muxing import FileSink, refuse_audio_that_does_not_fit
@@ -180,7 +187,7 @@ class Writer:
         media: the source, whose tags, rate, aspect, fields, rotation, timecode, reel and audio are carried over.
         frames: the range with handles.
         format: of the planes given to ``write``, by ``delivery_format``.
-        tags: what the planes' code values mean, by ``delivery_tags``; the source's when None.
+        tags: what the planes' code values mean, by ``delivery_tags``, which is the default.
         first_timecode: of the first frame; follows from the media when None.
         audio: whether the source's audio packets of the range go along; they belong to plates alone.
 
@@ -204,7 +211,7 @@ class Writer:
         self._media = media
         self._frames = frames
         self._format = format
-        self._tags = tags or media.tags
+        self._tags = tags or written_tags(target.codec, media, format)
         start = media.start_timecode
         self._timecode = first_timecode or (start + frames.start if start else None)
         self._audio = audio

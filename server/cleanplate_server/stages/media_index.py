@@ -108,7 +108,7 @@ def video_stream(container: InputContainer, stream_index: int) -> VideoStream:
     Raises:
         MediaError: there is none.
     """
-    streams = [s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)]
+    streams = [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
     name = Path(container.name.removeprefix("file:")).name
     if not 0 <= stream_index < len(streams):
         raise MediaError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from fractions import Fraction
@@ -28,6 +29,8 @@ from cleanplate_server.stages.track_header import write_rotation
 
 if TYPE_CHECKING:
     from cleanplate_server.stages.encode import Target
+
+_log = logging.getLogger(__name__)
 
 _BUFFER_BYTES = 1 << 20
 _MXF_AUDIO = {"pcm_s16le", "pcm_s24le"}
@@ -110,7 +113,10 @@ class FileSink:
     def abandon(self) -> None:
         if self._audio:
             self._audio.close()
-        # Closing the file first lets the container go without a trailer.
+        try:
+            self._container.close()  # before the file, which older PyAV would still write to when it is collected
+        except (av.error.FFmpegError, OSError) as error:
+            _log.debug("closing the abandoned %s: %s", self._partial, error)
         self._file.close()
 
 

@@ -26,6 +26,7 @@ from cleanplate_server.stages.encode import (
     delivery_format,
     delivery_tags,
 )
+from cleanplate_server.stages.track_header import can_write_rotation
 from media import BT709, NTSC, X264, Recipe, random_frame, read_number, write_images, write_video
 
 ODD = (63, 95)
@@ -227,6 +228,8 @@ def test_exr_sequence_carries_timecode_rate_and_frame_numbers(tmp_path: Path) ->
 @pytest.mark.parametrize("degrees", [90, 180, 270])
 @pytest.mark.parametrize("name", ["o.mov", "o.mp4", "o.mkv"])
 def test_rotation_is_carried(name: str, degrees: int, source: Media, tmp_path: Path) -> None:
+    if name == "o.mkv" and not can_write_rotation(".mkv"):
+        pytest.skip("this PyAV cannot write it")
     turned = replace(source, rotation_degrees=degrees)
     result = deliver(turned, tmp_path / name, range(3))
     assert (result.rotation_degrees, result.size) == (degrees, source.size)
