@@ -33,6 +33,7 @@ class StoreLedger:
         self._unwritten: StageRow | None = None
         self._stage = ""
         self._written_at = 0.0
+        self._written_count = -1
 
     @property
     def folder(self) -> Path:
@@ -66,12 +67,13 @@ class StoreLedger:
         if stage != self._stage:
             self.flush()
             self._speed = _Speed()
-            self._stage, self._written_at = stage, 0.0
+            self._stage, self._written_at, self._written_count = stage, 0.0, -1
         speed = self._speed.after(done_frame_count, now)
         self._unwritten = StageRow(stage, done_frame_count, frame_count, speed)
-        if now - self._written_at >= _WRITE_INTERVAL_SECONDS or done_frame_count == frame_count:
+        ends = done_frame_count == frame_count and self._written_count != done_frame_count
+        if now - self._written_at >= _WRITE_INTERVAL_SECONDS or ends:
             self.flush()
-            self._written_at = now
+            self._written_at, self._written_count = now, done_frame_count
 
     def note(self, sentence: str) -> None:
         """Keeps a sentence worth telling the user; the same one twice is kept once."""

@@ -24,7 +24,7 @@ _log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.05
 _WATCH_SECONDS = 0.1
-_POLITE_SECONDS = 0.6
+_POLITE_SECONDS = 0.5
 """A cancelled job gets so long to stop by itself; with the polling and the kill that stays under a second."""
 _CANCEL_ANSWER_SECONDS = 1.5
 _IDLE_SECONDS = 1.0

@@ -152,7 +152,13 @@ class Server:
 
     def _add_services(self, server: grpc.Server) -> None:
         folders = AllowedFolders(self._settings.allowed_folders)
-        jobs = JobService(self._manager, self._registry, folders=folders, memory_bytes=self._settings.memory_bytes)
+        jobs = JobService(
+            self._manager,
+            self._registry,
+            folders=folders,
+            memory_bytes=self._settings.memory_bytes,
+            check_resumed=not self._private,
+        )
         media_pb2_grpc.add_MediaServiceServicer_to_server(MediaService(self._clips, folders), server)
         segments = SegmentService(self._clips, self._segmenters, folders)
         prompt_pb2_grpc.add_SegmentServiceServicer_to_server(segments, server)

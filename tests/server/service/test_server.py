@@ -27,6 +27,7 @@ from cleanplate.v1 import (
 from cleanplate_server.config import Settings
 from cleanplate_server.errors import ServerBusyError, StateError
 from cleanplate_server.jobs.process import RunnerPlace
+from cleanplate_server.models.registry import EngineStatus, Registry
 from cleanplate_server.service.server import Server
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -366,6 +367,49 @@ def test_job_beyond_the_memory_is_refused(settings: Settings, clip: Path, tmp_pa
     ):
         caller = Caller(channel, (("authorization", f"Bearer {server.token}"),))
         assert _refusal(lambda: caller.submit(_spec(clip)))[2].reason == "NOT_ENOUGH_MEMORY"
+
+
+class _FaultyRegistry(Registry):
+    def engines(self) -> list[EngineStatus]:
+        raise ZeroDivisionError("a secret of the program")
+
+
+def test_fault_of_the_server_is_internal_and_tells_no_more_than_its_kind(settings: Settings) -> None:
+    with (
+        Server(settings, runner=RUNNER, registry=_FaultyRegistry()) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stub = model_pb2_grpc.ModelServiceStub(channel)
+        metadata = (("authorization", f"Bearer {server.token}"),)
+        code, message, info = _refusal(lambda: stub.ListModels(model_pb2.ListModelsRequest(), metadata=metadata))
+        assert (code, info.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+        assert "ZeroDivisionError" in message
+        assert "secret" not in message
+
+
+@pytest.mark.parametrize("private", [True, False])
+def test_resume_checks_the_folders_again_unless_the_server_is_private(
+    settings: Settings, clip: Path, tmp_path: Path, private: bool
+) -> None:
+    (clip.parent / "plan.json").write_text(json.dumps({"window_count": 1, "silent_seconds": 60}))
+    with Server(settings, runner=RUNNER) as server, grpc.insecure_channel(server.address) as channel:
+        caller = Caller(channel, (("authorization", f"Bearer {server.token}"),))
+        name = caller.cancel(caller.submit(_spec(clip)).name).name
+    (clip.parent / "plan.json").write_text(json.dumps({"window_count": 1}))
+    flags = {"state_folder": settings.state_folder, "allowed_folders": [tmp_path / "elsewhere"]}
+    elsewhere = Settings.load(flags, environment={})
+    with (
+        Server(elsewhere, runner=RUNNER, private=private) as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        caller = Caller(channel, (("authorization", f"Bearer {server.token}"),))
+        request = job_pb2.ResumeJobRequest(name=name)
+        if private:
+            caller.jobs.ResumeJob(request, metadata=caller.metadata)
+            assert list(caller.watch(name))[-1].state == job_pb2.Job.SUCCEEDED
+        else:
+            refusal = _refusal(lambda: caller.jobs.ResumeJob(request, metadata=caller.metadata))
+            assert refusal[2].reason == "OUTSIDE_ALLOWED_FOLDERS"
 
 
 _SERVE = """
