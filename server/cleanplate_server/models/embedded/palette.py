@@ -34,10 +34,13 @@ class Palette:
         # Lightness varies with shading within one thing, hue less so.
         rows = rows * np.array([0.7, 1.3, 1.3], np.float32)
         sample = rows[:: max(1, len(rows) // _SAMPLE_COUNT)]
+        if len(sample) == 1:  # OpenCV would take one row of three for three rows of one.
+            sample = np.repeat(sample, 2, axis=0)
         count = min(_COLOUR_COUNT, len(sample))
         cv2.setRNGSeed(1)
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1e-4)
-        centres = np.asarray(cv2.kmeans(sample, count, None, stop, 1, cv2.KMEANS_PP_CENTERS)[2], np.float32)
+        found = cv2.kmeans(sample, count, None, stop, 1, cv2.KMEANS_PP_CENTERS)[2]
+        centres = np.asarray(found, np.float32).reshape(-1, 3)
         squares = np.square(centres).sum(1)
         indices = np.argmin(squares - 2.0 * (rows @ centres.T), axis=1).reshape(lab.shape[:2])
         apart = np.maximum(squares[:, None] + squares - 2.0 * (centres @ centres.T), 0.0)
@@ -63,7 +66,7 @@ class Palette:
         return np.asarray(ratio[self.indices], np.float32)
 
 
-def distances_along(cost: tuple[Picture, Picture], seeds: NDArray[np.bool_], *, sweeps: int = 5) -> Picture:
+def distances_along(cost: tuple[Picture, Picture], seeds: NDArray[np.bool_], *, sweeps: int = 3) -> Picture:
     """Geodesic distance from seeds, by fast sweeping over rows and columns (Criminisi et al., ECCV 2008).
 
     Args:

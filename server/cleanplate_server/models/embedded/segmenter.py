@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate_server.errors import MaskError, PromptError
-from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_filter
+from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_lines
 from cleanplate_server.models.embedded.palette import Palette, distances_along
 from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Prompt, Stroke
 
@@ -20,10 +20,13 @@ _WORKING_AREA_PX = 360 * 202
 _SCALES = (0.06, 0.11, 0.18, 0.27)
 """Radii that an object may have around one click, as shares of the root of the picture's area."""
 _CORRECTION_SCALES = (0.05, 0.12, 0.24)
-_SEED_SHARE = 0.01
+_SEED_SHARE = 0.006
 """Radius of what a click surely covers, as a share of the root of the picture's area."""
 _SURE = 12.0
+_FAR_OUT = -6.0
 _ROUNDS = 4
+_GUESS_WEIGHT, _SIZE_WEIGHT, _USUAL_SHARE = 0.15, 0.1, 0.035
+"""What an unlikely size costs in score: against the size that was tried, and against what things mostly take up."""
 _TOLD_SHARE = 0.03
 """Seeds weigh at least as much as this share of the picture."""
 
@@ -57,10 +60,12 @@ class CutImage:
     def __init__(self, rgb: RGB) -> None:
         self._picture: RGB = np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
         height, width = rgb.shape[:2]
-        self._shrink = min(1.0, float(np.sqrt(_WORKING_AREA_PX / (height * width))))
+        shrink = float(np.sqrt(_WORKING_AREA_PX / (height * width)))
+        self._shrink = shrink if shrink < 1.0 else 1.0
         self._size = max(1, round(height * self._shrink)), max(1, round(width * self._shrink))
         small = cv2.resize(self._picture, self._size[::-1], interpolation=cv2.INTER_AREA)
-        self._lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32) / np.float32(100.0)
+        self._small = np.asarray(small, np.float32)
+        self._lab = np.asarray(cv2.cvtColor(self._small, cv2.COLOR_RGB2LAB), np.float32) / np.float32(100.0)
         self._weights = edge_weights(self._lab)
         # A step costs 1 on an edge and little on smooth ground, so that distance means "how much is between".
         self._steps = (1.02 - self._weights[0], 1.02 - self._weights[1])
@@ -73,9 +78,10 @@ class CutImage:
             return (Candidate(prompt.mask.copy(), 1.0),)
         seeds = self._seeds(prompt)
         known = prompt.mask if prompt.mask is not None else previous
-        found = [self._settle(seeds, start) for start in self._starts(prompt, seeds, known)]
+        near = distances_along(self._steps, seeds.inside)
+        found = [self._settle(seeds, start, near) for start in self._starts(prompt, seeds, known)]
         found.sort(key=lambda pair: -pair[1])
-        return tuple(Candidate(self._sharpened(u), score) for u, score in found[:3])
+        return tuple(Candidate(self._sharpened(u, seeds), score) for u, score in found[:3])
 
     def _seeds(self, prompt: Prompt) -> Seeds:
         inside, outside = np.zeros(self._size, np.uint8), np.zeros(self._size, np.uint8)
@@ -96,7 +102,7 @@ class CutImage:
         )
 
     def _draw(self, target: NDArray[np.uint8], stroke: Stroke) -> None:
-        radius = max(0, round(stroke.radius_px * self._shrink))
+        radius = round(max(0.0, stroke.radius_px) * self._shrink)
         places = [self._place(x, y) for x, y in stroke.points]
         for a, b in pairwise([places[0], *places]):
             cv2.line(target, a, b, 1, thickness=2 * radius + 1)
@@ -129,24 +135,23 @@ class CutImage:
         ]
 
     def _bump(self, seeds: Mask, share: float) -> Picture:
-        """Log odds of a round thing of a size around seeds: 2 at them, -3 far away and without any."""
+        """Log odds of a round thing of a size around seeds: 2 at them, far below 0 away from them and without any."""
         if not seeds.any():
-            return np.full(self._size, -3.0, np.float32)
+            return np.full(self._size, _FAR_OUT, np.float32)
         away = np.asarray(cv2.distanceTransform((~seeds).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
         radius = share * float(np.sqrt(self._size[0] * self._size[1]))
-        return np.asarray(np.clip((radius - away) / np.float32(0.5 * radius), -3.0, 2.0), np.float32)
+        return np.asarray(np.clip((radius - away) / np.float32(0.5 * radius), _FAR_OUT, 2.0), np.float32)
 
-    def _settle(self, seeds: Seeds, start: Picture) -> tuple[Picture, float]:
+    def _settle(self, seeds: Seeds, start: Picture, near: Picture) -> tuple[Picture, float]:
         """Cuts, learns colours, and cuts again: u float32 [h, w] in [0, 1] and its score."""
-        bound = self._pull(seeds, start)
-        u = 1.0 / (1.0 + np.exp(-2.0 * start))
+        bound = self._pull(seeds, start, near)
+        u = np.asarray(1.0 / (1.0 + np.exp(-2.0 * start)), np.float32)
         for _ in range(_ROUNDS):
             u = cut(self._evidence(seeds, u, start, bound), self._weights, smoothness=2.5, steps=40)
-        return self._connected(u, seeds), self._score(u)
+        return self._connected(u, seeds), self._score(u, start)
 
-    def _pull(self, seeds: Seeds, start: Picture) -> Picture:
+    def _pull(self, seeds: Seeds, start: Picture, near: Picture) -> Picture:
         """Log odds from which seeds lie nearer along the picture."""
-        near = distances_along(self._steps, seeds.inside)
         far = distances_along(self._steps, seeds.outside | (start <= -1.4))
         return np.asarray(2.0 * (far - near) / (far + near + 1e-3), np.float32)
 
@@ -160,8 +165,8 @@ class CutImage:
 
     def _told(self, seeds: Mask) -> Picture:
         """Weights that let a few seeds count as examples beside all that is guessed."""
-        count = max(1, np.count_nonzero(seeds))
-        return seeds.astype(np.float32) * np.float32(max(1.0, _TOLD_SHARE * seeds.size / count))
+        count = int(np.count_nonzero(seeds)) or 1
+        return np.asarray(seeds * max(1.0, _TOLD_SHARE * seeds.size / count), np.float32)
 
     def _connected(self, u: Picture, seeds: Seeds) -> Picture:
         """Keeps the parts that hold a seed, or all where there is none."""
@@ -171,22 +176,45 @@ class CutImage:
         held = np.unique(labels[seeds.inside])
         return np.where(np.isin(labels, held[held > 0]), u, np.minimum(u, 0.0)).astype(np.float32)
 
-    def _score(self, u: Picture) -> float:
-        """How well the border lies on edges of the picture, from 0 to 1."""
+    def _score(self, u: Picture, start: Picture) -> float:
+        """How much it looks like one whole thing, from 0 to 1: edges, colours, and a likely size."""
         mask = u >= 0.5
-        across, down = mask[:, 1:] ^ mask[:, :-1], mask[1:] ^ mask[:-1]
-        length = np.count_nonzero(across) + np.count_nonzero(down)
-        if not length:
+        area = int(np.count_nonzero(mask))
+        if not area:
             return 0.0
+        guessed = max(1, int(np.count_nonzero(start > 0)))
+        surprise = _GUESS_WEIGHT * abs(np.log(area / guessed)) + _SIZE_WEIGHT * abs(
+            np.log(area / u.size / _USUAL_SHARE)
+        )
+        return float(np.clip(0.5 * (self._edge_share(mask) + self._colour_contrast(mask)) - surprise, 0.0, 1.0))
+
+    def _edge_share(self, mask: Mask) -> float:
+        """How much of the border lies on edges of the picture."""
+        across, down = mask[:, 1:] ^ mask[:, :-1], mask[1:] ^ mask[:-1]
+        length = int(np.count_nonzero(across) + np.count_nonzero(down)) or 1
         on_edge = (1.0 - self._weights[0][:, :-1])[across].sum() + (1.0 - self._weights[1][:-1])[down].sum()
         return float(on_edge / length)
 
-    def _sharpened(self, u: Picture) -> Mask:
-        """Brings u to full size along the picture's own edges: bool [H, W]."""
+    def _colour_contrast(self, mask: Mask) -> float:
+        """How much more often its colours occur inside than in a ring around it."""
+        ring = (cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0) & ~mask
+        if not ring.any():
+            return 0.0
+        weights = mask.astype(np.float32), (~mask).astype(np.float32)
+        odds = self._palettes[0].log_odds(*weights) + self._palettes[1].log_odds(*weights)
+        return float(np.mean(odds[mask] > 0) - np.mean(odds[ring] > 0))
+
+    def _sharpened(self, u: Picture, seeds: Seeds) -> Mask:
+        """Brings u to full size along the picture's own edges, what was clicked always inside: bool [H, W]."""
         height, width = self._picture.shape[:2]
-        soft = np.asarray(cv2.resize(u, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-        radius = max(1, round(2.0 / self._shrink))
-        return guided_filter(self._picture, soft, radius_px=radius, epsilon=1e-4) >= 0.5
+        slopes, offsets = guided_lines(self._small, u, radius_px=2, epsilon=1e-4)
+        soft = np.asarray(cv2.resize(offsets, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+        for channel in range(3):
+            line = cv2.resize(slopes[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
+            soft += line * self._picture[..., channel]
+        found = soft >= 0.5
+        told = cv2.resize(seeds.inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
+        return np.asarray(found | told)
 
 
 def _check(prompt: Prompt, previous: Mask | None, size: tuple[int, ...]) -> None:
@@ -199,6 +227,8 @@ def _check(prompt: Prompt, previous: Mask | None, size: tuple[int, ...]) -> None
                 f"the point ({x:g}, {y:g}) is outside the picture, which is {width} wide and {height} high;"
                 " click inside it"
             )
+    if any(not s.points for s in prompt.strokes):
+        raise PromptError(f"a stroke on frame {prompt.frame} has no point; give it at least one (x, y)")
     box = prompt.box
     if box is not None and (min(box.x1, width) <= max(box.x0, 0) or min(box.y1, height) <= max(box.y0, 0)):
         raise PromptError(
