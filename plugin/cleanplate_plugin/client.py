@@ -91,10 +91,12 @@ class ServerAddress:
     Args:
         address: ``HOST:PORT`` on the loopback.
         token: secret of this run of the server.
+        private: it belongs to one command and goes away with it.
     """
 
     address: str
     token: str
+    private: bool = False
 
     @classmethod
     def read(cls, state_folder: Path) -> ServerAddress:
@@ -106,20 +108,15 @@ class ServerAddress:
         try:
             document = json.loads((state_folder / SERVER_FILE).read_text(encoding="utf-8"))
             token = (state_folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
-            return cls(str(document["address"]), token)
+            return cls(str(document["address"]), token, bool(document.get("private")))
         except PermissionError as error:
             raise ClientError(
                 f"the server's token in {state_folder} may not be read; it belongs to another user, start your own",
                 grpc.StatusCode.PERMISSION_DENIED,
                 reason="PERMISSION_DENIED",
             ) from error
-        except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, KeyError, TypeError) as error:
-            raise ClientError(
-                f"no Cleanplate server is running with the state folder {state_folder};"
-                " start one with `cleanplate serve`",
-                grpc.StatusCode.UNAVAILABLE,
-                reason="UNAVAILABLE",
-            ) from error
+        except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError) as error:
+            raise _no_server(state_folder) from error
 
 
 class Client:
@@ -145,13 +142,19 @@ class Client:
         self._models = model_pb2_grpc.ModelServiceStub(self._channel)
 
     @classmethod
-    def discover(cls, state_folder: Path) -> Client:
+    def discover(cls, state_folder: Path, *, private: bool = True) -> Client:
         """Connects to the server that holds a state folder.
+
+        Args:
+            state_folder: of the server.
+            private: whether one that belongs to another command will do; it goes away with that command.
 
         Raises:
             ClientError: UNAVAILABLE when none runs, or the one that did was killed.
         """
         found = ServerAddress.read(state_folder)
+        if found.private and not private:
+            raise _no_server(state_folder)
         client = cls(found.address, found.token)
         try:
             client.greet()
@@ -243,6 +246,14 @@ class Client:
 def has_ended(job: job_pb2.Job) -> bool:
     """Whether a job will not change by itself any more."""
     return job.state in _ENDED
+
+
+def _no_server(state_folder: Path) -> ClientError:
+    return ClientError(
+        f"no Cleanplate server is running with the state folder {state_folder}; start one with `cleanplate serve`",
+        grpc.StatusCode.UNAVAILABLE,
+        reason="UNAVAILABLE",
+    )
 
 
 @contextmanager

@@ -84,5 +84,3 @@ def _details(job: job_pb2.Job) -> list[str]:
     notes = [f"  note: {note}" for note in job.notes]
     error = [f"  failed: {job.error.message}"] if job.error.message else []
     return [_line(job), *stages, *engines, *notes, *error]
-
-

@@ -20,8 +20,8 @@ def models(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool) -> Non
     with connected(ctx.ensure_object(Place)) as client:
         for model in client.models():
             state = f"on {model.device or 'cpu'}" if model.available else model.unavailable_reason
-            rule = "" if model.commercial_use else ", no commercial use"
-            report.result(f"{model.kind:<10}  {model.name:<16}  {model.licence}{rule:<20}  {state}", model)
+            licence = model.licence + ("" if model.commercial_use else ", no commercial use")
+            report.result(f"{model.kind:<10}  {model.name:<16}  {licence:<32}  {state}", model)
 
 
 @click.group()

@@ -11,7 +11,6 @@ import click
 import grpc
 from cleanplate_plugin.client import ClientError
 
-from cleanplate_server import __version__
 from cleanplate_server.cli.demonstration import demo
 from cleanplate_server.cli.doctor import doctor
 from cleanplate_server.cli.jobs import jobs
@@ -27,7 +26,7 @@ _CODES = {grpc.StatusCode.INVALID_ARGUMENT: EXIT_USAGE, grpc.StatusCode.UNAVAILA
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
-@click.version_option(__version__, prog_name="cleanplate")
+@click.version_option(package_name="cleanplate", prog_name="cleanplate")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE", help="Settings, TOML.")
 @click.option("--state-folder", type=click.Path(path_type=Path), metavar="DIR", help="Jobs, token, address.")
 @click.pass_context

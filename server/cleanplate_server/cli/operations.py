@@ -40,7 +40,7 @@ class MediaOptions:
     handles: int = 0
     stream: int = 0
     deliver: str = ""
-    codec: str = ""
+    codec: str | None = None
     engine: tuple[tuple[str, str], ...] = ()
     effort: str = "balanced"
     grow: int | None = None
@@ -94,7 +94,7 @@ class MediaCommand(click.Command):
     def invoke(self, ctx: click.Context) -> None:
         """Builds the job and runs it."""
         options = MediaOptions(**ctx.params)
-        prompts = {
+        prompts: dict[str, Sequence[PromptPart] | Sequence[int]] = {
             "click": options.click, "outside": options.outside, "box": options.box,
             "mask": options.mask, "name": options.name, "object": options.object,
         }  # fmt: skip
@@ -119,11 +119,14 @@ class MediaCommand(click.Command):
         timeline = MediaTimeline.of(clip)
         frames = timeline.frame_range(options.first, options.last, options.handles)
         spec = job_pb2.JobSpec(
-            path=str(absolute(options.media)), stream_index=options.stream, range=frames, effort=_EFFORTS[options.effort]
+            path=str(absolute(options.media)),
+            stream_index=options.stream,
+            range=frames,
+            effort=_EFFORTS[options.effort],
         )
         self._build(spec, options, to_prompts(parts, timeline, frames.start_frame))
         spec.output.path = str(absolute(options.output))
-        spec.output.codec = options.codec
+        spec.output.codec = options.codec or ""
         spec.output.overwrite = options.overwrite
         if options.deliver:
             spec.output.delivery = _DELIVERIES[options.deliver]
@@ -150,8 +153,9 @@ def watch_to_end(client: Client, job: job_pb2.Job, report: Report) -> job_pb2.Jo
     """
     try:
         with report.progress() as view:
-            for job in client.watch(job.name):
-                view.show(job)
+            for state in client.watch(job.name):
+                view.show(state)
+                job.CopyFrom(state)
     except KeyboardInterrupt:
         client.cancel(job.name)
         report.say(f"cancelled; `cleanplate jobs resume {job_id(job)}` goes on where it stopped")
@@ -173,7 +177,7 @@ def absolute(path: str) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
 
 
-class EngineType(click.ParamType):
+class EngineType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
     """``KIND=NAME``."""
 
     name = "KIND=NAME"
@@ -213,7 +217,7 @@ def _job_options() -> list[click.Parameter]:
         click.Option(["--out", "last"], type=MomentType(), help="Last frame, included, or its timecode."),
         click.Option(["--handles"], type=click.IntRange(0), default=0, metavar="N", help="Spare frames on each side."),
         click.Option(["--stream"], type=click.IntRange(0), default=0, metavar="N", help="Video stream, from 0."),
-        click.Option(["--codec"], type=click.Choice(CODECS), default="", show_default=False, metavar="CODEC",
+        click.Option(["--codec"], type=click.Choice(CODECS), metavar="CODEC",
                      help=f"{', '.join(CODECS)}; OUT's ending and the source's depth choose."),
         click.Option(["--engine"], type=EngineType(), multiple=True, help="Engine for a kind; see `models`."),
         click.Option(["--effort"], type=click.Choice(list(_EFFORTS)), default="balanced", show_default=True),

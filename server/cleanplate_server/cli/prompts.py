@@ -34,7 +34,7 @@ class PromptPart:
     text: str = ""
 
 
-class PromptType(click.ParamType):
+class PromptType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
     """``F@...``: a frame or timecode, then what is there.
 
     Args:
@@ -71,7 +71,7 @@ class PromptType(click.ParamType):
         return numbers
 
 
-class NameType(click.ParamType):
+class NameType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
     """The words for an object."""
 
     name = "WORDS"

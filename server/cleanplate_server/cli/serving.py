@@ -44,7 +44,9 @@ def serve(
             report.json({"address": server.address, "state_folder": str(settings.state_folder)})
         else:
             report.result(server.address)
-        report.say(f"serving {', '.join(map(str, settings.allowed_folders))}; Ctrl-C stops, jobs go on at the next start")
+        report.say(
+            f"serving {', '.join(map(str, settings.allowed_folders))}; Ctrl-C stops, jobs go on at the next start"
+        )
         _wait(stop)
 
 

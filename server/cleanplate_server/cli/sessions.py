@@ -44,7 +44,8 @@ def connected(place: Place, folders: Sequence[Path] = ()) -> Iterator[Client]:
 
     Args:
         place: settings and state.
-        folders: those named on the command line; links among them are followed.
+        folders: those named on the command line for work that needs them; links among them are followed. With any,
+            the private server of another command will not do: it may not use them, and goes away.
 
     Raises:
         ClientError: a server is there and refuses.
@@ -52,7 +53,7 @@ def connected(place: Place, folders: Sequence[Path] = ()) -> Iterator[Client]:
     """
     settings = place.settings()
     try:
-        client = Client.discover(settings.state_folder)
+        client = Client.discover(settings.state_folder, private=not folders)
     except ClientError as error:
         if error.code is not grpc.StatusCode.UNAVAILABLE:
             raise

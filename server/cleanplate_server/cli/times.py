@@ -27,7 +27,7 @@ class Moment:
         return not self.text.isdigit()
 
 
-class MomentType(click.ParamType):
+class MomentType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
     """A frame number from 0, or the media's own timecode."""
 
     name = "F|TC"

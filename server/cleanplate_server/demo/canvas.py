@@ -73,8 +73,8 @@ class Canvas:
         speckle = np.zeros(part.shape[:2], np.float32)
         for grain_px, share in ((2.5, 0.55), (9.0, 0.45)):
             noise = rng.standard_normal(part.shape[:2]).astype(np.float32)
-            noise = cv2.GaussianBlur(noise, (0, 0), grain_px * OVERSAMPLING / 2)
-            speckle += share * noise / max(1e-6, float(noise.std()))
+            soft = cv2.GaussianBlur(noise, (0, 0), grain_px * OVERSAMPLING / 2)
+            speckle += share * soft / max(1e-6, float(soft.std()))
         part *= 1 + amount * speckle[..., None]
 
     def _slice(self, start: float, stop: float) -> slice:

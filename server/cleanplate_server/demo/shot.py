@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cleanplate_server.demo.canvas import OVERSAMPLING, Picture
 from cleanplate_server.demo.street import WORLD_SIZE, Layer, draw_street
-from cleanplate_server.demo.walker import FEET, Figure, draw_walker
+from cleanplate_server.demo.walker import FEET, draw_walker
 
 SIZE = (540, 960)
 RATE = Fraction(24000, 1001)
@@ -58,7 +58,7 @@ class Shot:
 
     def frame(self, number: int) -> ShotFrame:
         """Renders one frame."""
-        clean = np.zeros((SIZE[0] * OVERSAMPLING, SIZE[1] * OVERSAMPLING, 3), np.float32)
+        clean = np.zeros((*SIZE, 3), np.float32)
         for layer in self._layers:
             _over(clean, layer, _view(number, layer.nearness))
         figure = draw_walker(_WALK[0] - walker_x(number))
@@ -68,10 +68,10 @@ class Shot:
         with_walker = clean * (1 - shade[..., None]) * (1 - alpha) + rgb * alpha
         grain = np.random.default_rng(number).standard_normal((*SIZE, 3)).astype(np.float32) * _GRAIN
         return ShotFrame(
-            plate=_shown(with_walker) + grain,
-            truth=_shown(clean) + grain,
-            body=_shown(alpha[..., 0]) > 0.5,
-            shadow=_shown(_shadow(figure, place)) > 0.25,
+            plate=with_walker + grain,
+            truth=clean + grain,
+            body=alpha[..., 0] > 0.5,
+            shadow=_render(figure.shadow, place) > 0.25,
         )
 
 
@@ -83,7 +83,7 @@ def walker_x(number: int) -> float:
 def on_screen(number: int, x: float, y: float) -> tuple[float, float]:
     """Where a point relative to the walker's feet is seen in the frame, in pixels."""
     world = np.array([walker_x(number) + x, _GROUND_Y + y, 1.0]) * (OVERSAMPLING, OVERSAMPLING, 1)
-    seen = _view(number, 1.0) @ world / OVERSAMPLING
+    seen = _view(number, 1.0) @ world
     return float(seen[0]), float(seen[1])
 
 
@@ -92,7 +92,7 @@ def _between(ends: tuple[float, float], number: int) -> float:
 
 
 def _view(number: int, nearness: float) -> NDArray[np.float64]:
-    """From the street to the picture, both enlarged: a pan with a little zoom, roll and shake of a hand."""
+    """From the enlarged street to the picture: a pan with a little zoom, roll and shake of a hand."""
     time = number / (FRAME_COUNT - 1)
     zoom = 1 + 0.05 * time
     roll = np.radians(0.5 * np.sin(2.2 * np.pi * time) + 0.3 * time)
@@ -101,7 +101,9 @@ def _view(number: int, nearness: float) -> NDArray[np.float64]:
     y = _CENTRE_Y + 1.2 * np.sin(number * 0.9)
     cos, sin = zoom * np.cos(roll), zoom * np.sin(roll)
     turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    return _shift(SIZE[1] / 2, SIZE[0] / 2) @ turn @ _shift(-float(x), -float(y))
+    show = np.diag([1 / OVERSAMPLING, 1 / OVERSAMPLING, 1.0])
+    view: NDArray[np.float64] = show @ _shift(SIZE[1] / 2, SIZE[0] / 2) @ turn @ _shift(-float(x), -float(y))
+    return view
 
 
 def _shift(x: float, y: float) -> NDArray[np.float64]:
@@ -109,7 +111,7 @@ def _shift(x: float, y: float) -> NDArray[np.float64]:
 
 
 def _render(picture: Picture, view: NDArray[np.float64]) -> Picture:
-    size = SIZE[1] * OVERSAMPLING, SIZE[0] * OVERSAMPLING
+    size = SIZE[1], SIZE[0]
     return np.asarray(cv2.warpAffine(picture, view[:2], size, flags=cv2.INTER_LINEAR), np.float32)
 
 
@@ -117,12 +119,3 @@ def _over(below: Picture, layer: Layer, view: NDArray[np.float64]) -> None:
     alpha = _render(layer.alpha, view)[..., None]
     below *= 1 - alpha
     below += _render(layer.rgb, view) * alpha
-
-
-def _shadow(figure: Figure, place: NDArray[np.float64]) -> Picture:
-    return _render(figure.shadow, place)
-
-
-def _shown(picture: Picture) -> Picture:
-    """Brings an enlarged picture to its final size."""
-    return np.asarray(cv2.resize(picture, (SIZE[1], SIZE[0]), interpolation=cv2.INTER_AREA), np.float32)

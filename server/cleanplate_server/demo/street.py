@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import cv2
@@ -188,7 +189,7 @@ def _pavement(canvas: Canvas, rng: np.random.Generator) -> None:
     def across(x: float, y: float) -> float:
         return float(vanishing[0] + (x - vanishing[0]) * (y - vanishing[1]) / (_KERB - vanishing[1]))
 
-    for number, (top, bottom) in enumerate(zip(rows[:-1], rows[1:], strict=True)):
+    for number, (top, bottom) in enumerate(itertools.pairwise(rows)):
         for x in np.arange(-200, width + 200, 78.0) + 39 * (number % 2):
             corners = [(across(x, top), top), (across(x + 76, top), top)]
             corners += [(across(x + 76, bottom), bottom - 1.5), (across(x, bottom), bottom - 1.5)]
