@@ -206,10 +206,12 @@ class JobManager:
 
     def _dispatch(self) -> None:
         """Runs jobs until stopped; a store that cannot be used, as on a full disk, is tried again."""
+        trouble: StateError | None = None
         while not self._stopping.is_set():
             try:
-                for lost in self._store.in_state(JobState.RUNNING):
-                    self._settle(lost.job_id, JobState.FAILED, self._lost("was left when the job store failed"))
+                for left in self._store.in_state(JobState.RUNNING) if trouble else ():
+                    self._settle(left.job_id, JobState.FAILED, trouble)
+                trouble = None
                 job_id = self._store.claim_next(self._own)
                 if job_id:
                     self._run(job_id)
@@ -218,6 +220,7 @@ class JobManager:
                     self._wake.clear()
             except StateError as error:
                 _log.error("%s", error)
+                trouble = error
                 self._end_worker()
                 self._stopping.wait(_IDLE_SECONDS)
         self._end_worker()
