@@ -62,7 +62,9 @@ class BenchShot:
 
     def hole_box(self, frame: int) -> Box | None:
         rows, columns = np.nonzero(self.holes[frame])
-        return Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1) if len(rows) else None
+        if not len(rows):
+            return None
+        return Box(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from cleanplate_server.models.protocols import RGB, Box, Luma, Mask
 
 _RIM_ERROR = 5.0
 _DISAGREEMENT = 0.7
-_AGE = 0.004
+AGE = 0.004
 _SOFTNESS = 0.04
 _LARGEST_OFFSET = 0.12
 _WORST = 0.3
@@ -66,7 +66,7 @@ def candidate(target: Target, source: Registered, layer: int) -> Candidate | Non
 def _fit_colour(target: Target, rgb: RGB, comparable: Mask) -> tuple[Field, Luma]:
     """The smooth offset that makes a source meet the rim, and how badly it still fits there."""
     difference = target.rgb[target.inner] - rgb
-    error = _mean_size(difference)
+    error = mean_size(difference)
     weight = np.where(comparable, target.rim[target.inner], 0).astype(np.float32)
     alike = weight * np.exp(-((error / 0.06) ** 2)).astype(np.float32)
     offset = spread(np.clip(difference, -_LARGEST_OFFSET, _LARGEST_OFFSET), alike, sigma_px=3)
@@ -83,21 +83,33 @@ def shares(found: Sequence[Candidate]) -> list[Weight]:
     Returns:
         float32 [h, w] for each candidate, summing to 1, or to 0 where none has seen the pixel.
     """
-    costs = []
-    for candidate, differs in zip(found, _disagreement(found), strict=True):
+    costs: list[Luma] = []
+    for candidate, differs in zip(found, disagreement(found), strict=True):
         cost = _RIM_ERROR * candidate.error + _DISAGREEMENT * differs
-        cost = cost + np.float32(_AGE * candidate.source.view.distance**0.7)
-        costs.append(cv2.GaussianBlur(np.where(candidate.seen, cost, 1).astype(np.float32), (0, 0), 1.5))
-    least = np.min([np.where(c.seen, cost, 9) for c, cost in zip(found, costs, strict=True)], axis=0)
+        cost = cost + np.float32(AGE * candidate.source.view.distance**0.7)
+        known = np.where(candidate.seen, cost, 1).astype(np.float32)
+        costs.append(np.asarray(cv2.GaussianBlur(known, (0, 0), 1.5), np.float32))
+    return weigh([candidate.seen for candidate in found], costs, softness=_SOFTNESS)
+
+
+def weigh(seen: Sequence[Mask], costs: Sequence[Luma], *, softness: float) -> list[Weight]:
+    """Turns costs to shares: the cheapest gets most, one dearer by ``softness`` a third of that.
+
+    Args:
+        seen: bool [h, w] for each candidate; what has not seen a pixel gets nothing of it.
+        costs: float32 [h, w] for each.
+        softness: in units of cost.
+    """
+    least = np.min([np.where(known, cost, 9) for known, cost in zip(seen, costs, strict=True)], axis=0)
     weights = [
-        np.where(candidate.seen, np.exp(-np.minimum((cost - least) / _SOFTNESS, 50)), 0).astype(np.float32)
-        for candidate, cost in zip(found, costs, strict=True)
+        np.where(known, np.exp(-np.minimum((cost - least) / softness, 50)), 0).astype(np.float32)
+        for known, cost in zip(seen, costs, strict=True)
     ]
-    total = np.maximum(np.sum(weights, axis=0), 1e-6)
+    total = np.maximum(np.sum(weights, axis=0), np.float32(1e-6))
     return [np.asarray(weight / total, np.float32) for weight in weights]
 
 
-def _disagreement(found: Sequence[Candidate]) -> list[Luma]:
+def disagreement(found: Sequence[Candidate]) -> list[Luma]:
     """Mean difference of each candidate to the three of its layer that are most like it; at half size."""
     height, width = found[0].seen.shape
     half = max(1, width // 2), max(1, height // 2)
@@ -111,7 +123,7 @@ def _disagreement(found: Sequence[Candidate]) -> list[Luma]:
         apart = np.full((len(members), len(members), half[1], half[0]), 9, np.float32)
         for a in range(len(members)):
             for b in range(a):
-                differs = _mean_size(small[a] - small[b])
+                differs = mean_size(small[a] - small[b])
                 apart[a, b] = np.where(seen[b], differs, _UNKNOWN)
                 apart[b, a] = np.where(seen[a], differs, _UNKNOWN)
         count = min(3, len(members) - 1)
@@ -121,7 +133,7 @@ def _disagreement(found: Sequence[Candidate]) -> list[Luma]:
     return result
 
 
-def _mean_size(difference: Field) -> Luma:
+def mean_size(difference: Field) -> Luma:
     size = np.abs(difference)
     return np.asarray((size[..., 0] + size[..., 1] + size[..., 2]) / 3, np.float32)
 

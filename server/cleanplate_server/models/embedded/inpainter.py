@@ -7,19 +7,25 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-import cv2
 import numpy as np
+from numpy.typing import NDArray
 
+from cleanplate_server.models.embedded.anchors import Anchor, anchor_frame, carry
 from cleanplate_server.models.embedded.blending import Candidate, candidate, compose, shares
+from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
 from cleanplate_server.models.embedded.layers import split
+from cleanplate_server.models.embedded.refinement import refine
 from cleanplate_server.models.embedded.registration import follow
-from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, ladder
+from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, grow, ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
-from cleanplate_server.models.protocols import CleanRegion, EngineInfo, Luma, MaskedFrames, Tick
+from cleanplate_server.models.protocols import RGB, Box, CleanRegion, EngineInfo, Luma, Mask, MaskedFrames, Tick
 
 _NEAR = (1, 2, 4, 7)
+_LEAST_MASS = 1e-3
+_SURROUNDINGS_PX = 32
+_Value = TypeVar("_Value", bound=np.generic)
 Effort = Literal["fast", "balanced", "best"]
 
 
@@ -53,14 +59,15 @@ class PlateInpainter:
 
     def survey(self, shot: MaskedFrames, folder: Path, tick: Tick) -> PlateFiller:
         """Walks the shot once and measures the camera's motion; see ``Inpainter.survey``."""
-        return PlateFiller(shot, walk(shot, folder, tick), self._settings)
+        return PlateFiller(shot, folder, walk(shot, folder, tick), self._settings)
 
 
 class PlateFiller:
     """A surveyed shot; see ``Filler``."""
 
-    def __init__(self, shot: MaskedFrames, camera: CameraPath, settings: _Settings) -> None:
+    def __init__(self, shot: MaskedFrames, folder: Path, camera: CameraPath, settings: _Settings) -> None:
         self._shot = shot
+        self._folder = folder
         self._camera = camera
         self._settings = settings
         self._reader = SourceReader(shot)
@@ -73,23 +80,60 @@ class PlateFiller:
                 yield self._fill(target)
 
     def _fill(self, target: Target) -> CleanRegion:
-        box = self._shot.hole_box(target.frame)
-        assert box is not None
+        tight = self._shot.hole_box(target.frame)
+        assert tight is not None
+        rgb, unseen = self._fill_seen(target, tight)
+        if unseen.any():
+            rgb = self._invent(target, tight, rgb, unseen)
+        return CleanRegion(target.frame, tight, rgb, unseen)
+
+    def _fill_seen(self, target: Target, box: Box) -> tuple[RGB, Mask]:
+        """The box filled from other frames, and what none of them shows; outside the hole the plate."""
         hole = self._shot.mask(target.frame)[box.slices]
         found = self._candidates(target)
-        rgb, mass = compose(target, box, found, shares(found) if found else [])
-        unseen = hole & (mass < 1e-3)
-        own = self._shot.rgb(target.frame, box)
-        rgb = np.where(hole[..., None], rgb, own)
+        weights = shares(found) if found else []
+        if found:
+            found, weights = refine(target, found, weights)
+        rgb, mass = compose(target, box, found, weights)
+        seen = hole & (mass > _LEAST_MASS)
+        return np.where(seen[..., None], rgb, self._shot.rgb(target.frame, box)).astype(np.float32), hole & ~seen
+
+    def _invent(self, target: Target, box: Box, rgb: RGB, unseen: Mask) -> RGB:
+        frame = anchor_frame(self._shot, target.frame)
+        if frame != target.frame:
+            anchor = self._anchor(frame)
+            outer = grow(box, _SURROUNDINGS_PX, self._shot.size)
+            picture, wanted = self._embed(target.frame, outer, box, rgb, unseen)
+            motion = self._camera.between(target.frame, frame)
+            picture, wanted = carry(anchor, motion, box=outer, rgb=picture, wanted=wanted)
+            rgb, unseen = _cut(picture, outer, box), _cut(wanted, outer, box)
         if unseen.any():
-            for c in range(3):
-                flat = np.rint(np.clip(rgb[..., c], 0, 1) * 255).astype(np.uint8)
-                rgb[..., c] = np.where(
-                    unseen,
-                    cv2.inpaint(flat, unseen.astype(np.uint8), 5, cv2.INPAINT_TELEA) / np.float32(255),
-                    rgb[..., c],
-                )
-        return CleanRegion(target.frame, box, rgb.astype(np.float32), unseen)
+            rgb = _cut(self._exemplar(target.frame, box, rgb, unseen).rgb, grow(box, _reach(box), self._shot.size), box)
+        return rgb
+
+    def _anchor(self, frame: int) -> Anchor:
+        """The anchor of a frame, from the folder where it is there; it depends on the shot alone."""
+        anchor = Anchor.load(self._folder, frame)
+        if anchor is None:
+            target = aim(self._shot, frame, largest_px=self._settings.largest_px)
+            tight = self._shot.hole_box(frame)
+            assert target is not None
+            assert tight is not None
+            anchor = self._exemplar(frame, tight, *self._fill_seen(target, tight))
+            anchor.save(self._folder)
+        return anchor
+
+    def _exemplar(self, frame: int, box: Box, rgb: RGB, unseen: Mask) -> Anchor:
+        """The surroundings of a box, filled with pieces of themselves."""
+        outer = grow(box, _reach(box), self._shot.size)
+        picture, wanted = self._embed(frame, outer, box, rgb, unseen)
+        return Anchor(frame, outer, fill_from_surroundings(picture, wanted))
+
+    def _embed(self, frame: int, outer: Box, box: Box, rgb: RGB, unseen: Mask) -> tuple[RGB, Mask]:
+        picture, wanted = self._shot.rgb(frame, outer).copy(), np.zeros(outer.size, np.bool_)
+        _cut(picture, outer, box)[:] = rgb
+        _cut(wanted, outer, box)[:] = unseen
+        return picture, wanted
 
     def _candidates(self, target: Target) -> list[Candidate]:
         look = partial(self._look, target)
@@ -112,3 +156,13 @@ class PlateFiller:
 
     def _look(self, target: Target, frame: int, x: Luma, y: Luma) -> View | None:
         return self._reader.view(target, frame, self._camera.between(target.frame, frame), places=(x, y))
+
+
+def _reach(box: Box) -> int:
+    """How far around a hole pieces are looked for: as far as the hole is long."""
+    return max(_SURROUNDINGS_PX, max(box.size))
+
+
+def _cut(array: NDArray[_Value], outer: Box, box: Box) -> NDArray[_Value]:
+    """The part of an array over ``outer`` that lies in ``box``: a view."""
+    return array[box.y0 - outer.y0 : box.y1 - outer.y0, box.x0 - outer.x0 : box.x1 - outer.x0]

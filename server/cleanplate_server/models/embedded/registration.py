@@ -17,6 +17,7 @@ _ERROR_SCALE = 0.08
 _LEAST_SIDE_PX = 24
 _LEAST_OVERLAP = 0.05
 _LEAST_TRUST_PX = 40
+_LEAST_TRUST_SHARE = 0.02
 
 
 Look = Callable[[int, Luma, Luma], View | None]
@@ -58,8 +59,7 @@ def follow(
         layer: float32 [h, w] in [0, 1], the surroundings that are followed.
         velocity: float32 [h, w, 2], the layer's motion in working pixels a frame, to start from; none when None.
     """
-    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    search.setFinestScale(1)
+    search = search_for()
     flow = np.zeros((*target.hole.shape, 2), np.float32) if velocity is None else velocity
     last = 0 if velocity is None else 1
     for frame in frames:
@@ -77,7 +77,8 @@ def follow(
             return
         raw, trust = found
         trust = trust * layer
-        if float((trust * target.near).sum()) < _LEAST_TRUST_PX and velocity is not None:
+        least = min(_LEAST_TRUST_PX, _LEAST_TRUST_SHARE * float(target.known.sum()))
+        if float((trust * target.near).sum()) < least and velocity is not None:
             return
         flow = carry_on(raw, trust, trust * target.near)
         yield Registered(view, direction, raw, flow, trust)
@@ -90,7 +91,8 @@ def _register(search: cv2.DenseOpticalFlow, target: Target, view: View, start: F
     free = sample_free(view.free, column, row)
     if free.mean() < _LEAST_OVERLAP:
         return None
-    rest = _search(search, target, picture, free)
+    own = np.where(target.known, target.luma, picture)
+    rest = find_rest(search, own, np.where(free > 0, picture, own))
     column, row = _grid(rest)
     error = cv2.GaussianBlur(np.abs(_sample(picture, column, row) - target.luma), (0, 0), 2)
     seen = sample_free(free, column, row) > 0
@@ -128,12 +130,18 @@ def sample_free(free: NDArray[np.uint8], column: Luma, row: Luma) -> NDArray[np.
     return np.asarray(taken, np.uint8)
 
 
-def _search(search: cv2.DenseOpticalFlow, target: Target, picture: Luma, free: NDArray[np.uint8]) -> Field:
-    nothing = np.zeros((*target.hole.shape, 2), np.float32)
-    if min(target.hole.shape) < _LEAST_SIDE_PX:
+def search_for() -> cv2.DenseOpticalFlow:
+    """The flow search that all registration uses; half size is fine enough for motion that is smooth."""
+    search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    search.setFinestScale(1)
+    return search
+
+
+def find_rest(search: cv2.DenseOpticalFlow, own: Luma, other: Luma) -> Field:
+    """float32 [h, w, 2]: the flow from one picture to another; none where they are too small to tell."""
+    nothing = np.zeros((*own.shape, 2), np.float32)
+    if min(own.shape) < _LEAST_SIDE_PX:
         return nothing
-    own = np.where(target.known, target.luma, picture)
-    other = np.where(free > 0, picture, own)
     return np.asarray(search.calc(_to_bytes(own), _to_bytes(other), nothing), np.float32)
 
 

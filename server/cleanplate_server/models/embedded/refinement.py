@@ -1,0 +1,78 @@
+"""A second look: what the first mixture shows tells where each source is a little off."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import cv2
+import numpy as np
+
+from cleanplate_server.models.embedded.blending import AGE, Candidate, disagreement, mean_size, weigh
+from cleanplate_server.models.embedded.completion import Weight, complete
+from cleanplate_server.models.embedded.registration import find_rest, sample_free, search_for
+from cleanplate_server.models.embedded.sources import Target, gray
+from cleanplate_server.models.protocols import RGB, Luma
+
+_SOFTNESS = 0.06
+_RIM_ERROR = 2.0
+_DISAGREEMENT = 0.3
+_MOVED = 0.002
+
+
+def refine(
+    target: Target, found: Sequence[Candidate], weights: Sequence[Weight]
+) -> tuple[list[Candidate], list[Weight]]:
+    """Registers every candidate to the mixture of all inside the hole too, and weighs anew.
+
+    Flow continued from the rim is a guess inside the hole; the mixture is what most candidates agree on there, so the
+    flow to it straightens the others and sharpens what they mix to.
+
+    Args:
+        target: the hole and its surroundings.
+        found, weights: candidates and their shares; at least one.
+
+    Returns:
+        As many candidates and shares, in the same order.
+    """
+    mixture = _mix(target, found, weights)
+    search = search_for()
+    refined, costs = [], []
+    for candidate, differs in zip(found, disagreement(found), strict=True):
+        moved, distance = _register(search, target, candidate, mixture)
+        apart = cv2.GaussianBlur(mean_size(moved.rgb - mixture), (0, 0), 2)
+        cost = apart + _RIM_ERROR * moved.error + _DISAGREEMENT * differs + _MOVED * distance
+        costs.append(np.asarray(cost + np.float32(AGE * moved.source.view.distance**0.7), np.float32))
+        refined.append(moved)
+    return refined, weigh([moved.seen for moved in refined], costs, softness=_SOFTNESS)
+
+
+def _mix(target: Target, found: Sequence[Candidate], weights: Sequence[Weight]) -> RGB:
+    total = np.zeros((*found[0].seen.shape, 3), np.float32)
+    for candidate, weight in zip(found, weights, strict=True):
+        total += weight[..., None] * candidate.rgb
+    known = target.known[target.inner]
+    empty = ~known & (np.sum(weights, axis=0) < 0.01)
+    mixture = np.where(known[..., None], target.rgb[target.inner], total).astype(np.float32)
+    return complete(mixture, (~empty).astype(np.float32)) if empty.any() else mixture
+
+
+def _register(
+    search: cv2.DenseOpticalFlow, target: Target, candidate: Candidate, mixture: RGB
+) -> tuple[Candidate, Luma]:
+    """The candidate with its flow corrected, and by how many working pixels."""
+    own = gray(mixture)
+    rest = find_rest(search, own, np.where(candidate.seen, gray(candidate.rgb), own))
+    row, column = np.mgrid[0 : own.shape[0], 0 : own.shape[1]].astype(np.float32)
+    before = cv2.remap(
+        candidate.flow, column + rest[..., 0], row + rest[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )
+    flow = np.asarray(before + rest, np.float32)
+    sx, sy = target.step
+    x, y = target.x[target.inner] + flow[..., 0] * sx, target.y[target.inner] + flow[..., 1] * sy
+    view = candidate.source.view
+    places = view.places(x, y)
+    rgb = cv2.remap(view.rgb, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + candidate.offset
+    seen = sample_free(view.free, *places) > 0
+    moved = replace(candidate, flow=flow, rgb=np.asarray(rgb, np.float32), seen=seen)
+    return moved, np.hypot(rest[..., 0], rest[..., 1])
