@@ -24,6 +24,10 @@ from cleanplate_server.stages.encode import (
 )
 
 
+_OUTPUT_INODE = "output-inode"
+"""Names the file in the making, and still does after it has been renamed onto the target."""
+
+
 @dataclass(frozen=True)
 class Delivering:
     """How a job's result will be written, settled before any work.
@@ -53,7 +57,7 @@ class Delivering:
         """
         output = job.spec.output
         codec = output.codec or choose_codec(output.path, clip.media, delivery)
-        target = Target(output.path, codec, overwrite=output.overwrite)
+        target = Target(output.path, codec, overwrite=output.overwrite or _is_own_output(job, output.path))
         media = clip.media
         check_target(target, media, audio=delivery == "plate")
         return cls(target, delivery, delivery_format(codec, media, delivery), delivery_tags(codec, media, delivery))
@@ -81,6 +85,7 @@ def deliver(
     )
     (job.ledger.folder / "partials").write_text(f"{writer.partial_path}\n", encoding="utf-8")
     with Decoder(media) as decoder, writer:
+        (job.ledger.folder / _OUTPUT_INODE).write_text(str(writer.partial_path.stat().st_ino), encoding="utf-8")
         for done, frame in enumerate(_frames(decoder, clip, how, patches), start=1):
             writer.write(frame)
             job.ledger.progress("encode", done, len(clip.frames))
@@ -97,6 +102,12 @@ def deliver(
         engines=uses,
         notes=tuple(job.notes),
     )
+
+
+def _is_own_output(job: Job, path: Path) -> bool:
+    """Whether an earlier run of this job, ended between its rename and its last word, put the target there."""
+    noted = job.ledger.folder / _OUTPUT_INODE
+    return noted.exists() and path.exists() and noted.read_text(encoding="utf-8") == str(path.stat().st_ino)
 
 
 def _frames(decoder: Decoder, clip: ClipRange, how: Delivering, patches: Iterable[PlatePatch]) -> Iterator[Plate]:

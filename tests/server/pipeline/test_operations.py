@@ -166,6 +166,20 @@ def test_job_stopped_anywhere_and_resumed_gives_the_same_frames_and_does_no_wind
         assert len(engines.inpaint.filled) >= max(30, filled_before)
 
 
+def test_job_killed_after_its_rename_may_write_its_own_output_again_but_not_anothers(
+    tmp_path: Path, clip: Path
+) -> None:
+    ledger = MemoryLedger(tmp_path / "job")
+    spec = a_spec(clip, CLICK)
+    take = remove(a_job(tmp_path, spec, ledger), CLICK)
+    assert remove(a_job(tmp_path, spec, ledger), CLICK).path == take.path
+    other = take.path.read_bytes()
+    take.path.rename(tmp_path / "kept.mkv")
+    take.path.write_bytes(other)
+    with pytest.raises(OutputError, match="exists"):
+        remove(a_job(tmp_path, spec, ledger), CLICK)
+
+
 def test_a_later_key_replaces_what_was_followed_from_the_first(tmp_path: Path, clip: Path) -> None:
     other = np.zeros(SIZE, bool)
     other[2:6, 2:6] = True
