@@ -20,13 +20,15 @@ _WORKING_AREA_PX = 360 * 202
 _SCALES = (0.06, 0.11, 0.18, 0.27)
 """Radii that an object may have around one click, as shares of the root of the picture's area."""
 _CORRECTION_SCALES = (0.05, 0.12, 0.24)
-_SEED_SHARE = 0.006
+_SEED_SHARE = 0.008
 """Radius of what a click surely covers, as a share of the root of the picture's area."""
 _SURE = 12.0
 _FAR_OUT = -6.0
 _ROUNDS = 4
 _GUESS_WEIGHT, _SIZE_WEIGHT, _USUAL_SHARE = 0.15, 0.1, 0.035
-"""What an unlikely size costs in score: against the size that was tried, and against what things mostly take up."""
+_CHANGE_WEIGHT = 0.4
+"""What an unlikely size costs in score: against the size that was tried, and against what
+things mostly take up; and what a correction costs that changes the size of what is known."""
 _TOLD_SHARE = 0.03
 """Seeds weigh at least as much as this share of the picture."""
 
@@ -78,8 +80,11 @@ class CutImage:
             return (Candidate(prompt.mask.copy(), 1.0),)
         seeds = self._seeds(prompt)
         known = prompt.mask if prompt.mask is not None else previous
+        count = 0 if known is None else round(np.count_nonzero(known) * self._shrink**2)
         near = distances_along(self._steps, seeds.inside)
-        found = [self._settle(seeds, start, near) for start in self._starts(prompt, seeds, known)]
+        found = [
+            self._settle(seeds, start, near=near, known_count=count) for start in self._starts(prompt, seeds, known)
+        ]
         found.sort(key=lambda pair: -pair[1])
         return tuple(Candidate(self._sharpened(u, seeds), score) for u, score in found[:3])
 
@@ -142,13 +147,13 @@ class CutImage:
         radius = share * float(np.sqrt(self._size[0] * self._size[1]))
         return np.asarray(np.clip((radius - away) / np.float32(0.5 * radius), _FAR_OUT, 2.0), np.float32)
 
-    def _settle(self, seeds: Seeds, start: Picture, near: Picture) -> tuple[Picture, float]:
+    def _settle(self, seeds: Seeds, start: Picture, *, near: Picture, known_count: int) -> tuple[Picture, float]:
         """Cuts, learns colours, and cuts again: u float32 [h, w] in [0, 1] and its score."""
         bound = self._pull(seeds, start, near)
         u = np.asarray(1.0 / (1.0 + np.exp(-2.0 * start)), np.float32)
         for _ in range(_ROUNDS):
             u = cut(self._evidence(seeds, u, start, bound), self._weights, smoothness=2.5, steps=40)
-        return self._connected(u, seeds), self._score(u, start)
+        return self._connected(u, seeds), self._score(u, start, known_count)
 
     def _pull(self, seeds: Seeds, start: Picture, near: Picture) -> Picture:
         """Log odds from which seeds lie nearer along the picture."""
@@ -176,16 +181,15 @@ class CutImage:
         held = np.unique(labels[seeds.inside])
         return np.where(np.isin(labels, held[held > 0]), u, np.minimum(u, 0.0)).astype(np.float32)
 
-    def _score(self, u: Picture, start: Picture) -> float:
+    def _score(self, u: Picture, start: Picture, known_count: int) -> float:
         """How much it looks like one whole thing, from 0 to 1: edges, colours, and a likely size."""
         mask = u >= 0.5
         area = int(np.count_nonzero(mask))
         if not area:
             return 0.0
-        guessed = max(1, int(np.count_nonzero(start > 0)))
-        surprise = _GUESS_WEIGHT * abs(np.log(area / guessed)) + _SIZE_WEIGHT * abs(
-            np.log(area / u.size / _USUAL_SHARE)
-        )
+        change = _GUESS_WEIGHT if not known_count else _CHANGE_WEIGHT
+        guessed = known_count or max(1, int(np.count_nonzero(start > 0)))
+        surprise = change * abs(np.log(area / guessed)) + _SIZE_WEIGHT * abs(np.log(area / u.size / _USUAL_SHARE))
         return float(np.clip(0.5 * (self._edge_share(mask) + self._colour_contrast(mask)) - surprise, 0.0, 1.0))
 
     def _edge_share(self, mask: Mask) -> float:
