@@ -102,7 +102,7 @@ def weigh(seen: Sequence[Mask], costs: Sequence[Luma], *, softness: float) -> li
     """
     least = np.min([np.where(known, cost, 9) for known, cost in zip(seen, costs, strict=True)], axis=0)
     weights = [
-        np.where(known, np.exp(-np.minimum((cost - least) / softness, 50)), 0).astype(np.float32)
+        np.where(known, np.exp(-np.clip((cost - least) / softness, 0, 50)), 0).astype(np.float32)
         for known, cost in zip(seen, costs, strict=True)
     ]
     total = np.maximum(np.sum(weights, axis=0), np.float32(1e-6))

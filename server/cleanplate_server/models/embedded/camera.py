@@ -38,7 +38,9 @@ def shrink(luma: Luma, hole: Mask) -> tuple[Gray, Mask]:
     small = cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
     cover = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     grown = cv2.dilate(cover.astype(np.uint8), np.ones((2 * _GROW_PX + 1,) * 2, np.uint8)) > 0
-    return np.rint(np.clip(small, 0, 1) * 255).astype(np.uint8), grown
+    # what lies above white is kept by scaling it down
+    scaled = small / max(1.0, float(np.percentile(small, 99.5)))
+    return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8), grown
 
 
 def frame_motion(previous: Gray, current: Gray, *, previous_hole: Mask, current_hole: Mask) -> Homography:

@@ -125,7 +125,7 @@ def _patches(rgb: RGB, places: Places) -> NDArray[np.float32]:
         np.where(rows >= height, 2 * height - 2 - rows, rows),
         np.where(columns >= width, 2 * width - 2 - columns, columns),
     )
-    return rgb[rows[:, :, None], columns[:, None, :]].reshape(len(places), -1)
+    return np.asarray(rgb[rows[:, :, None], columns[:, None, :]].reshape(len(places), -1), np.float32)
 
 
 def _search(level: _Level, generator: np.random.Generator) -> None:

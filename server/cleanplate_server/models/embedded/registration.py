@@ -15,6 +15,7 @@ from cleanplate_server.models.protocols import Luma
 
 _ERROR_SCALE = 0.08
 _LEAST_SIDE_PX = 24
+_LEAST_RANGE = 0.5
 _LEAST_OVERLAP = 0.05
 _LEAST_TRUST_PX = 40
 _LEAST_TRUST_SHARE = 0.02
@@ -142,7 +143,11 @@ def find_rest(search: cv2.DenseOpticalFlow, own: Luma, other: Luma) -> Field:
     nothing = np.zeros((*own.shape, 2), np.float32)
     if min(own.shape) < _LEAST_SIDE_PX:
         return nothing
-    return np.asarray(search.calc(_to_bytes(own), _to_bytes(other), nothing), np.float32)
+    low, high = (float(v) for v in np.percentile(own, (0.5, 99.5)))
+    # a range fitted to the picture keeps what lies above white; too narrow a one would make noise into texture
+    low, high = min(low, high - _LEAST_RANGE), high
+    one, two = (_to_bytes((picture - low) / (high - low)) for picture in (own, other))
+    return np.asarray(search.calc(one, two, nothing), np.float32)
 
 
 def _grid(flow: Field) -> tuple[Luma, Luma]:
