@@ -73,8 +73,8 @@ ENCODERS = {
         (".mp4", ".m4v", ".mov", ".mkv"),
         tag="hvc1",
     ),
-    "png": Encoder("png", (("pred", "mixed"),), holds_alpha=True),
-    "exr": Encoder("exr", (("compression", "zip16"), ("format", "float")), holds_alpha=True),
+    "png": Encoder("png", (("pred", "up"), ("compression_level", "1")), holds_alpha=True),
+    "exr": Encoder("exr", (("compression", "rle"), ("format", "float")), holds_alpha=True),
 }
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -19,17 +17,18 @@ import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from cleanplate_server.clip import ColorTags, Media, Plate, Timecode
-from cleanplate_server.errors import AccessError, MediaError, NotFoundError, RangeError
+from cleanplate_server.clip import Media, Plate
+from cleanplate_server.errors import MediaError, RangeError
 from cleanplate_server.stages import containers, sequences
 from cleanplate_server.stages.formats import pixel_format, to_planes
+from cleanplate_server.stages.image_source import ImageSource, other_size, probe_sequence, with_range
 from cleanplate_server.stages.media_index import FrameIndex, frame_rate, open_media, read_index, video_stream
 
 _log = logging.getLogger(__name__)
 
-_ASSUMED_RATE = Fraction(24)
 _THREAD_COUNT = min(8, os.cpu_count() or 1)
 """Frame threads each hold a frame, so memory sets a limit."""
+_ORDER_SAMPLE = 24
 
 
 def probe(path: Path, *, stream_index: int = 0) -> Media:
@@ -50,9 +49,8 @@ def probe(path: Path, *, stream_index: int = 0) -> Media:
         MediaError: not media, damaged, or of a kind that is not supported.
     """
     if sequences.is_pattern(path) or path.is_dir():
-        return _probe_sequence(sequences.find(path))
-    sequences_hint = path.exists() and not path.is_dir()
-    if sequences_hint:
+        return probe_sequence(sequences.find(path))
+    if path.exists():
         sequences.reject_single_image(path)
     return _probe_file(path, stream_index)
 
@@ -63,6 +61,8 @@ def _probe_file(path: Path, stream_index: int) -> Media:
         index = read_index(path, stream_index)
         first = _first_frame(container, stream, path)
         context = stream.codec_context
+        if context.has_b_frames and bool(np.all(np.diff(index.order) > 0)):
+            _check_order(path, stream_index)
         header = containers.stream_header(stream)
         time_base = stream.time_base or Fraction(1, 1000)
         hints = (stream.guessed_rate, stream.base_rate, stream.average_rate)
@@ -72,7 +72,7 @@ def _probe_file(path: Path, stream_index: int) -> Media:
             stream_index=stream_index,
             size=(first.height, first.width),
             format=pixel_format(first.format.name),
-            tags=_with_range(containers.color_tags(context, header), first.format.name),
+            tags=with_range(containers.color_tags(context, header), first.format.name),
             rate=rate,
             time_base=time_base,
             frame_count=len(index),
@@ -97,88 +97,17 @@ def _first_frame(container: InputContainer, stream: VideoStream, path: Path) -> 
         ) from error
 
 
-def _with_range(tags: ColorTags, format_name: str) -> ColorTags:
-    """FFmpeg's yuvj formats are full range by their name."""
-    return replace(tags, full_range=True) if format_name.startswith("yuvj") else tags
+def _check_order(path: Path, stream_index: int) -> None:
+    """Refuses a file that gives pictures the times of their storage, not of their showing.
 
-
-def _probe_sequence(found: sequences.Sequence) -> Media:
-    first_image = found.image(0)
-    header = sequences.read_header(first_image)
-    frame, context = _decode_image(first_image, found.codec)
-    last, _ = _decode_image(found.image(found.frame_count - 1), found.codec)
-    if (last.height, last.width) != (frame.height, frame.width):
-        raise _other_size(found.image(found.frame_count - 1), last, (frame.height, frame.width))
-    rate = header.rate or _ASSUMED_RATE
-    return Media(
-        path=found.pattern,
-        stream_index=0,
-        size=(frame.height, frame.width),
-        format=pixel_format(frame.format.name),
-        tags=_image_tags(frame, context),
-        rate=rate,
-        time_base=1 / rate,
-        frame_count=found.frame_count,
-        start_timecode=_image_timecode(header.timecode, rate, first_image),
-        pixel_aspect=context.sample_aspect_ratio or Fraction(1),
-        rotation_degrees=containers.rotation_degrees(frame),
-        field_order="unknown" if frame.interlaced_frame else "progressive",
-        first_number=found.first_number,
-        reel=header.reel,
-        codec=found.codec,
-        rate_assumed=header.rate is None,
-    )
-
-
-def _image_tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:
-    """JPEG and PNG say their colour with the frame, PyAV before version 16 only what the decoder has."""
-    tags = ColorTags(
-        primaries=int(getattr(frame, "color_primaries", context.color_primaries)),
-        transfer=int(getattr(frame, "color_trc", context.color_trc)),
-        matrix=int(frame.colorspace),
-        full_range={1: False, 2: True}.get(int(frame.color_range)),
-        chroma_location=2 if frame.format.name in ("yuvj420p", "yuvj422p") else 0,
-    )
-    return _with_range(tags, frame.format.name)
-
-
-def _image_timecode(text: str, rate: Fraction, image: Path) -> Timecode | None:
-    if not text:
-        return None
-    try:
-        return Timecode.parse(text, rate)
-    except RangeError as error:
-        _log.warning("the timecode %s of %s is left out: %s", text, image, error)
-        return None
-
-
-def _decode_image(path: Path, codec: str) -> tuple[av.VideoFrame, av.VideoCodecContext]:
-    """Decodes one image file by itself."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise NotFoundError(f"image {path} does not exist any more; put it back") from None
-    except PermissionError:
-        raise AccessError(f"image {path} may not be read; ask for permission to read it") from None
-    context = av.CodecContext.create(codec, "r")
-    assert isinstance(context, av.VideoCodecContext)
-    context.thread_type = "SLICE"
-    try:
-        frames = [*context.decode(av.Packet(data)), *context.decode(None)] if data else []
-    except av.error.FFmpegError as error:
-        raise MediaError(
-            f"image {path} cannot be decoded ({error.strerror}); it is damaged, export it again"
-        ) from error
-    if len(frames) != 1 or frames[0].is_corrupt:
-        raise MediaError(f"image {path} cannot be decoded; it is damaged or cut off, export it again")
-    return frames[0], context
-
-
-def _other_size(where: Path, frame: av.VideoFrame, size: tuple[int, int]) -> MediaError:
-    return MediaError(
-        f"{where.name} holds a picture of {frame.width}x{frame.height} where the first one is {size[1]}x{size[0]};"
-        " all must have one size"
-    )
+    Some MXF files with B-frames do. Where the codec reorders and no timestamp does, a few frames tell.
+    """
+    with open_media(path) as container:
+        stream = video_stream(container, stream_index)
+        times = [frame.pts for frame in itertools.islice(container.decode(stream), _ORDER_SAMPLE)]
+    known = [pts for pts in times if pts is not None]
+    if any(after <= before for before, after in itertools.pairwise(known)):
+        raise MediaError(f"the timestamps of {path} contradict the order of its pictures; rewrap it as .mov")
 
 
 class _Source(Protocol):
@@ -209,7 +138,7 @@ class Decoder:
 
     def __init__(self, media: Media) -> None:
         self.media = media
-        self._source: _Source = _ImageSource(media) if media.is_sequence else _FileSource(media)
+        self._source: _Source = ImageSource(media) if media.is_sequence else _FileSource(media)
 
     @property
     def index(self) -> FrameIndex:
@@ -263,7 +192,7 @@ class Decoder:
 
     def _plate(self, decoded: av.VideoFrame, frame: int) -> Plate:
         if (decoded.height, decoded.width) != self.media.size:
-            raise _other_size(self.media.path, decoded, self.media.size)
+            raise other_size(self.media.path, decoded, self.media.size)
         if decoded.format.name != self.media.format.name:
             raise MediaError(
                 f"{self.media.path.name} changes its pixel format from {self.media.format.name} to"
@@ -271,39 +200,6 @@ class Decoder:
             )
         index = self.index
         return Plate(to_planes(decoded), frame, int(index.pts[frame]), int(index.durations[frame]))
-
-
-class _ImageSource:
-    """Numbered images, each decoded by itself; a run decodes a few ahead."""
-
-    def __init__(self, media: Media) -> None:
-        self._media = media
-        count = np.arange(media.frame_count, dtype=np.int64)
-        self.index = FrameIndex(count, np.ones_like(count), count, count, count, count)
-        self._pool: ThreadPoolExecutor | None = None
-
-    def frame(self, number: int) -> av.VideoFrame:
-        assert self._media.first_number is not None
-        path = sequences.numbered(self._media.path, self._media.first_number + number)
-        frame, _ = _decode_image(path, self._media.codec)
-        if (frame.height, frame.width) != self._media.size:
-            raise _other_size(path, frame, self._media.size)
-        return frame
-
-    def run(self, numbers: range) -> Iterator[av.VideoFrame]:
-        self._pool = self._pool or ThreadPoolExecutor(_THREAD_COUNT, thread_name_prefix="images")
-        ahead: deque[Future[av.VideoFrame]] = deque()
-        for number in numbers:
-            ahead.append(self._pool.submit(self.frame, number))
-            if len(ahead) >= _THREAD_COUNT:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()
-
-    def close(self) -> None:
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
 
 
 class _FileSource:

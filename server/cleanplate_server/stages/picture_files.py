@@ -109,5 +109,5 @@ def _context(encoder: Encoder, media: Media, format: PixelFormat) -> VideoCodecC
     context.sample_aspect_ratio = media.pixel_aspect
     context.options = dict(encoder.options)
     context.thread_type = "AUTO"
-    context.thread_count = min(8, os.cpu_count() or 1)
+    context.thread_count = min(4, os.cpu_count() or 1)  # each thread holds a picture
     return context

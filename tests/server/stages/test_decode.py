@@ -367,6 +367,28 @@ def test_file_that_is_not_media_is_refused(name: str, tmp_path: Path) -> None:
         probe(path)
 
 
+def test_timestamps_against_the_order_of_pictures_are_refused(tmp_path: Path) -> None:
+    recipe = Recipe(options={**X264, "bf": "2"}, rate=Fraction(25))
+    with pytest.raises(MediaError, match="contradict the order"):
+        probe(write_video(tmp_path / "a.mxf", recipe))
+
+
+@pytest.mark.parametrize(
+    ("name", "recipe"),
+    [
+        ("a.avi", Recipe("mpeg4", options={"bf": "2", "qscale": "2"})),
+        ("a.webm", Recipe("libvpx-vp9", options={"cpu-used": "8", "deadline": "realtime"})),
+        ("fragments.mp4", Recipe(container={"movflags": "frag_keyframe+empty_moov"}, gop=8)),
+        ("a.m2v", Recipe("mpeg2video", options={"bf": "2"})),
+    ],
+)
+def test_other_containers_count_and_order_frames(name: str, recipe: Recipe, tmp_path: Path) -> None:
+    media = probe(write_video(tmp_path / name, recipe))
+    with Decoder(media) as decoder:
+        assert [read_number(p.planes[0]) for p in decoder.plates(range(24))] == list(range(24))
+        assert [read_number(decoder.plate(n).planes[0]) for n in (20, 3, 23)] == [20, 3, 23]
+
+
 def test_sound_alone_has_no_video_stream(tmp_path: Path) -> None:
     with av.open(str(tmp_path / "a.wav"), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=48000)
