@@ -23,12 +23,12 @@ MEMORY_COUNT = 4096
 """Samples kept of each kind: from keys and from frames followed."""
 _FRESH_COUNT = 512
 
-_APPEARANCE, _APPEARANCE_BOUND = 0.5, 8.0
+_APPEARANCE, _APPEARANCE_BOUND = 0.9, 8.0
 _OWN_SHARE = 0.5
 """How far an object's parts share their motion, in parts of its size."""
 _BAND_SHARE, _BAND_PX = 0.03, 1.0
 """Distance from the expected border at which expectation counts 1, in parts of the object's size and in pixels."""
-_OUTSIDE_BOUND, _INSIDE_BOUND = 6.0, 3.0
+_OUTSIDE_BOUND, _INSIDE_BOUND = 6.0, 2.5
 _HIDDEN_FLOOR = 2.0
 """Doubt about a place where the object should be but was not seen lately."""
 _FADE = 0.9
