@@ -16,11 +16,11 @@ FEET = (110.0, 190.0)
 
 _STRIDE = 92.0
 _COAT: Color = (0.90, 0.66, 0.10)
-_TROUSERS: Color = (0.13, 0.15, 0.22)
+_TROUSERS: Color = (0.84, 0.58, 0.08)
 _SKIN: Color = (0.78, 0.56, 0.44)
-_SHADOW_LEAN, _SHADOW_DROP = 0.62, 0.17
-_SHADOW_DEPTH = 0.52
-_SHADOW_SOFT_PX = 1.2
+_SHADOW_LEAN, _SHADOW_DROP = 0.62, 0.25
+_SHADOW_DEPTH = 0.66
+_SHADOW_SOFT_PX = 0.8
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def _leg(canvas: Canvas, hip: tuple[float, float], phase: float, color: Color) -
     ankle = (knee[0] - 42 * float(np.sin(swing - bend)), knee[1] + 42 * float(np.cos(swing - bend)))
     canvas.line(hip, knee, 19, color)
     canvas.line(knee, ankle, 14, color)
-    canvas.ellipse(ankle[0] - 6, ankle[1] + 3, 13, 5, (0.24, 0.13, 0.08))
+    canvas.ellipse(ankle[0] - 6, ankle[1] + 3, 13, 5, (0.70, 0.46, 0.06))
 
 
 def _arm(canvas: Canvas, shoulder: tuple[float, float], phase: float, color: Color) -> None:
@@ -92,19 +92,18 @@ def _coat(canvas: Canvas, hip: tuple[float, float], shoulder: tuple[float, float
          (hip[0] + 25 + sway, hem - 2), (hip[0] + 10 + sway, hem - 1)],
         tinted(_COAT, 0.82),
     )  # fmt: skip
-    canvas.rectangle(hip[0] - 19, hip[1] - 13, hip[0] + 19, hip[1] - 7, (0.33, 0.20, 0.10))
+    canvas.rectangle(hip[0] - 19, hip[1] - 13, hip[0] + 19, hip[1] - 9, tinted(_COAT, 0.6))
     for button in (8.0, 20.0, 32.0):
         canvas.ellipse(shoulder[0] - 9, shoulder[1] + button, 1.8, 1.8, (0.30, 0.20, 0.08))
-    canvas.ellipse(shoulder[0] + 22, shoulder[1] + 22, 11, 19, (0.52, 0.12, 0.14))
+    canvas.ellipse(shoulder[0] + 22, shoulder[1] + 22, 11, 19, tinted(_COAT, 0.68))
 
 
 def _head(canvas: Canvas, shoulder: tuple[float, float]) -> None:
     x, y = shoulder[0] - 2, shoulder[1] - 20
-    canvas.rectangle(x - 5, y + 8, x + 6, y + 20, tinted(_SKIN, 0.85))
+    canvas.rectangle(x - 5, y + 8, x + 8, y + 20, tinted(_COAT, 0.8))
     canvas.ellipse(x, y, 12, 14, _SKIN)
-    canvas.ellipse(x + 5, y - 2, 10, 13, (0.20, 0.12, 0.08))
-    canvas.ellipse(x, y - 9, 13.5, 7.5, (0.66, 0.14, 0.14))
-    canvas.rectangle(x - 14, y - 8, x + 13, y - 4, tinted((0.66, 0.14, 0.14), 0.8))
+    canvas.ellipse(x + 5, y, 12, 17, tinted(_COAT, 0.88))
+    canvas.ellipse(x + 1, y - 10, 13, 8, tinted(_COAT, 0.95))
     canvas.ellipse(x - 7, y, 1.4, 1.6, (0.1, 0.07, 0.06))
 
 
