@@ -129,7 +129,7 @@ def _print(report: Report, figures: Figures, folder: Path, seconds: float) -> No
     lines = [
         "",
         f"mask against the truth    {figures.mask_iou:.3f} overlap (IoU), mean of {FRAME_COUNT} frames",
-        f"covered by the mask       {figures.body_covered:.0%} of the walker, {figures.shadow_covered:.0%} of the shadow",
+        f"covered by the mask       {figures.body_covered:.0%} of the walker, {figures.shadow_covered:.0%} of shadow",
         f"fill against the truth    {figures.psnr_db:.2f} dB, SSIM {figures.ssim:.3f}",
         f"  Telea, given true masks {figures.telea_psnr_db:.2f} dB, SSIM {figures.telea_ssim:.3f}",
         f"outside the mask          {figures.outside_max} greatest change of code values ({count} frames, lossless)",

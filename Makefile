@@ -1,0 +1,72 @@
+# `make demo` and `make test` set up everything they need: a .venv in the checkout, nothing outside it.
+
+PYTHON ?= python3
+SHARED ?= ../shared
+OUT ?= bench-out
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+PROTO_VENV := build/proto-venv
+PROTOS := $(wildcard proto/cleanplate/v1/*.proto)
+
+.PHONY: help setup demo test lint types bench bench-quality proto clean
+
+help:
+	@echo "make setup          a .venv with everything in it"
+	@echo "make demo           click, track, fill on a shot of its own making; figures, picture, media"
+	@echo "make test           all tests"
+	@echo "make lint types     ruff, mypy --strict"
+	@echo "make bench          frames per second and peak memory (QUICK=1 for a short look)"
+	@echo "make bench-quality  clicks, tracks and fills against truth, on the clips in SHARED=$(SHARED)"
+	@echo "make proto          the stubs in proto/, anew"
+	@echo "make clean          remove what these made"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(None if (3, 10) <= v <= (3, 13) else f'Python 3.10 to 3.13 is needed, this is {v[0]}.{v[1]}; run make PYTHON=python3.12')"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e ".[dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/cleanplate demo -o demo-out
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup
+	$(BIN)/mypy
+
+bench: setup
+	$(BIN)/python tests/bench/speed.py $(if $(QUICK),--quick)
+
+bench-quality: setup
+	mkdir -p $(OUT)
+	test -d $(OUT)/shots || $(BIN)/python $(SHARED)/bench/removal_set.py $(SHARED)/clips $(SHARED)/bench/removal_shots.json $(OUT)/shots
+	$(BIN)/python tests/bench/click_quality.py $(SHARED)/clips/davis
+	$(BIN)/python tests/bench/track_quality.py $(SHARED)/clips/davis
+	$(BIN)/python tests/bench/fill_quality.py $(OUT)/shots -o $(OUT)/filled
+
+# The oldest generator that is supported: generated files refuse a runtime older than their own. Python 3.10 to 3.12.
+proto: $(PROTO_VENV)/.set-up
+	$(PROTO_VENV)/bin/python -m grpc_tools.protoc -I proto \
+		-I $$($(PROTO_VENV)/bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))") \
+		--plugin=protoc-gen-mypy=$(PROTO_VENV)/bin/protoc-gen-mypy \
+		--plugin=protoc-gen-mypy_grpc=$(PROTO_VENV)/bin/protoc-gen-mypy_grpc \
+		--python_out=proto --grpc_python_out=proto --mypy_out=proto --mypy_grpc_out=proto $(PROTOS)
+
+$(PROTO_VENV)/.set-up:
+	$(PYTHON) -m venv $(PROTO_VENV)
+	$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check \
+		grpcio-tools==1.62.3 mypy-protobuf==3.6.0 "googleapis-common-protos<1.67" "setuptools<81"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist demo-out bench-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find proto server plugin tests -name __pycache__ -type d -prune -exec rm -rf {} +
