@@ -26,9 +26,7 @@ _SURE = 12.0
 _FAR_OUT = -6.0
 _ROUNDS = 4
 _GUESS_WEIGHT, _SIZE_WEIGHT, _USUAL_SHARE = 0.15, 0.1, 0.035
-_CHANGE_WEIGHT = 0.4
-"""What an unlikely size costs in score: against the size that was tried, and against what
-things mostly take up; and what a correction costs that changes the size of what is known."""
+"""What an unlikely size costs in score: against the size known or tried, and against the usual one."""
 _TOLD_SHARE = 0.03
 """Seeds weigh at least as much as this share of the picture."""
 
@@ -187,9 +185,10 @@ class CutImage:
         area = int(np.count_nonzero(mask))
         if not area:
             return 0.0
-        change = _GUESS_WEIGHT if not known_count else _CHANGE_WEIGHT
         guessed = known_count or max(1, int(np.count_nonzero(start > 0)))
-        surprise = change * abs(np.log(area / guessed)) + _SIZE_WEIGHT * abs(np.log(area / u.size / _USUAL_SHARE))
+        surprise = _GUESS_WEIGHT * abs(np.log(area / guessed)) + _SIZE_WEIGHT * abs(
+            np.log(area / u.size / _USUAL_SHARE)
+        )
         return float(np.clip(0.5 * (self._edge_share(mask) + self._colour_contrast(mask)) - surprise, 0.0, 1.0))
 
     def _edge_share(self, mask: Mask) -> float:
