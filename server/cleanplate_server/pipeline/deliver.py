@@ -23,7 +23,6 @@ from cleanplate_server.stages.encode import (
     delivery_tags,
 )
 
-
 _OUTPUT_INODE = "output-inode"
 """Names the file in the making, and still does after it has been renamed onto the target."""
 

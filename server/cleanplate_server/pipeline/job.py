@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from cleanplate_server.clip import ClipRange, Media
-from cleanplate_server.errors import RangeError
+from cleanplate_server.errors import MediaError, RangeError
 from cleanplate_server.models.protocols import Effort, Inpainter, Key, Matter, Prompt, Propagator, Segmenter
 from cleanplate_server.pipeline.executor import LocalExecutor, WindowExecutor
 from cleanplate_server.pipeline.ledger import Ledger
@@ -64,10 +64,7 @@ class Job:
         Raises:
             NotFoundError, AccessError, MediaError, RangeError.
         """
-        spec = self.spec
-        media = probe(spec.path, stream_index=spec.stream_index)
-        count = spec.frame_count if spec.frame_count is not None else media.frame_count - spec.start_frame
-        return ClipRange(media, spec.start_frame, count, spec.handle_count)
+        return clip_range(self.spec, probe(self.spec.path, stream_index=self.spec.stream_index))
 
     @contextmanager
     def plates(self, media: Media) -> Iterator[PlateCache]:
@@ -91,6 +88,25 @@ class Job:
                     yield frame
                 else:
                     self.ledger.progress("decode", frame - clip.frames.start + 1, len(clip.frames))
+
+
+def clip_range(spec: JobSpec, media: Media) -> ClipRange:
+    """The range that a job asks for.
+
+    Raises:
+        RangeError: it does not fit the media.
+        MediaError: the media is cut off, and the range reaches beyond its last good frame.
+    """
+    whole = media.frame_count + media.missing_frame_count
+    count = spec.frame_count if spec.frame_count is not None else whole - spec.start_frame
+    last_good = media.frame_count - 1
+    if media.missing_frame_count and count > 0 and last_good < spec.start_frame + count - 1 < whole:
+        raise MediaError(
+            f"{media.path.name} is cut off: frame {last_good} is the last good one of {whole};"
+            f" choose a range that ends there (--out {last_good}), or copy the file again",
+            metadata={"last_good_frame": str(last_good)},
+        )
+    return ClipRange(media, spec.start_frame, count, spec.handle_count)
 
 
 def check_prompt_frames(prompts: Sequence[Prompt], clip: ClipRange) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from cleanplate_server.clip import ClipRange
 from cleanplate_server.errors import StateError
 from cleanplate_server.messages import prompts_of
 from cleanplate_server.models.registry import Registry
-from cleanplate_server.pipeline.job import check_prompt_frames
+from cleanplate_server.pipeline.job import check_prompt_frames, clip_range
 from cleanplate_server.pipeline.run import estimate_memory_bytes
 from cleanplate_server.pipeline.spec import FillOperation, JobSpec
 from cleanplate_server.stages.decode import probe
-from cleanplate_server.stages.encode import Target, check_target, choose_codec
+from cleanplate_server.stages.encode import Target, check_target, choose_codec, delivery_format
 from cleanplate_server.stages.given_masks import GivenMasks
 from cleanplate_server.stages.segment import check_prompt
 
@@ -30,8 +29,7 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
         InputError, NotFoundError, AccessError, StateError: the first thing that is wrong.
     """
     media = probe(spec.path, stream_index=spec.stream_index)
-    count = media.frame_count - spec.start_frame if spec.frame_count is None else spec.frame_count
-    clip = ClipRange(media, spec.start_frame, count, spec.handle_count)
+    clip = clip_range(spec, media)
     for kind, name in spec.engines.items():
         registry.check(kind, name)
     for prompt in prompts_of(spec.operation):
@@ -43,6 +41,7 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
     output = spec.output
     codec = output.codec or choose_codec(output.path, media, output.delivery)
     check_target(Target(output.path, codec, output.overwrite), media, audio=output.delivery == "plate")
+    delivery_format(codec, media, output.delivery)
     return _check_memory(estimate_memory_bytes(media), memory_bytes)
 
 

@@ -15,6 +15,7 @@ from cleanplate_server.errors import (
     EngineError,
     JobCancelledError,
     MaskError,
+    MediaError,
     OutputError,
     PromptError,
     RangeError,
@@ -34,6 +35,7 @@ from cleanplate_server.pipeline.spec import (
 )
 from cleanplate_server.pipeline.track import track
 from fakes import FakeEngines, MemoryLedger
+from media import Recipe, write_video
 
 SIZE = (64, 96)
 CLICK = RemoveOperation((Prompt(10, points=(Point(30, 30),)),), grow_px=2, feather_px=1)
@@ -209,6 +211,20 @@ def test_matte_is_the_matters_alpha(tmp_path: Path, clip: Path) -> None:
     alpha = lumas(take.path)[7]
     assert (alpha[square(7)] == 32768).all()
     assert not alpha[~square(7)].any()
+
+
+def test_cut_off_media_is_refused_with_its_last_good_frame_and_works_up_to_it(tmp_path: Path) -> None:
+    recipe = Recipe("libx264", "yuv420p", count=60, gop=6, container={"movflags": "+faststart"})
+    whole = write_video(tmp_path / "whole.mp4", recipe).read_bytes()
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole[: len(whole) * 3 // 4])
+    operation = RemoveOperation((Prompt(2, mask=square(2)),))
+    with pytest.raises(MediaError, match=r"cut off: frame \d+ is the last good one of 60") as caught:
+        remove(a_job(tmp_path, a_spec(cut, operation)), operation)
+    last = int(caught.value.metadata["last_good_frame"])
+    assert 10 < last < 59
+    take = remove(a_job(tmp_path, a_spec(cut, operation, frame_count=last + 1)), operation)
+    assert take.frame_count == last + 1
 
 
 def masks_in(folder: Path, count: int, size: tuple[int, int] = SIZE, level: int = 255) -> Path:
