@@ -50,7 +50,7 @@ bench-quality: setup
 	mkdir -p $(OUT)
 	test -d $(OUT)/shots || $(BIN)/python $(SHARED)/bench/removal_set.py $(SHARED)/clips $(SHARED)/bench/removal_shots.json $(OUT)/shots
 	$(BIN)/python tests/bench/click_quality.py $(SHARED)/clips/davis
-	$(BIN)/python tests/bench/track_quality.py $(SHARED)/clips/davis
+	$(BIN)/python tests/bench/track_quality.py $(SHARED)/clips/davis $(OUT)/tracks
 	$(BIN)/python tests/bench/fill_quality.py $(OUT)/shots -o $(OUT)/filled
 
 # The oldest generator that is supported: generated files refuse a runtime older than their own. Python 3.10 to 3.12.
