@@ -11,7 +11,8 @@ OUT_DIR/NAME.mkv gets the result. Prints for each shot, over the holes:
     warp             luma change along the truth's motion, as a ratio to the truth's own (1 is as steady)
     outside          greatest code-value difference outside the holes, all planes
     gain             dB of psnr_y over OpenCV's Telea fill of each frame
-    fps              frames with a hole filled in a second, one process
+    cpu              processor seconds for each frame filled, the first pass included: steady on a shared machine
+    fps              frames with a hole filled in a second of wall clock
 
 ``--every N`` fills and scores every Nth frame only, without warp and without a file: for trials.
 """
@@ -76,6 +77,7 @@ class Figures:
     warp: float
     outside: int
     gain: float
+    cpu: float
     fps: float
 
 
@@ -163,7 +165,7 @@ def warp_ratio(results: Sequence[Planes], truths: Sequence[Planes], holes: Seque
     own, reference = 0.0, 0.0
     for t in range(1, len(results)):
         now, before = (np.ascontiguousarray(truths[i][:height]) for i in (t, t - 1))
-        flow = search.calc(now, before, np.zeros((height, width, 2), np.float32))
+        flow = search.calc(now, before, None)
         places = column + flow[..., 0], row + flow[..., 1]
         for planes, is_own in ((results, True), (truths, False)):
             moved = cv2.remap(planes[t - 1][:height], *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -192,7 +194,7 @@ def measure(folder: Path, engine: PlateInpainter, *, every: int, out: Path | Non
     """Fills and scores one shot."""
     shot, truths = BenchShot(folder), read_planes(folder / "truth.mkv")
     chosen = list(shot.frames)[every // 2 :: every]
-    started, results, filled = time.perf_counter(), [], 0
+    started, worked, results, filled = time.perf_counter(), time.process_time(), [], 0
     with tempfile.TemporaryDirectory() as state:
         filler = engine.survey(shot, Path(state), lambda _: None)
         for frame in chosen:
@@ -200,7 +202,7 @@ def measure(folder: Path, engine: PlateInpainter, *, every: int, out: Path | Non
             filled += len(regions)
             plate = shot.plates[frame]
             results.append(paste(plate, shot.holes[frame], regions[0]) if regions else plate)
-    seconds = time.perf_counter() - started
+    seconds, worked = time.perf_counter() - started, time.process_time() - worked
     truths, holes = [truths[i] for i in chosen], [shot.holes[i] for i in chosen]
     floor = [telea(shot.plates[i], shot.holes[i]) for i in chosen]
     if out is not None and every == 1:
@@ -212,6 +214,7 @@ def measure(folder: Path, engine: PlateInpainter, *, every: int, out: Path | Non
         warp=warp_ratio(results, truths, holes) if every == 1 else float("nan"),
         outside=outside(results, truths, holes),
         gain=quality - psnr(floor, truths, holes),
+        cpu=worked / max(1, filled),
         fps=filled / seconds,
     )
 
@@ -238,7 +241,7 @@ def main() -> None:
 def show(name: str, figures: Figures) -> None:
     sys.stdout.write(
         f"{name:20s} psnr_y {figures.psnr_y:6.2f}  ssim_y {figures.ssim_y:.4f}  warp {figures.warp:6.3f}"
-        f"  outside {figures.outside}  gain {figures.gain:+.2f}  fps {figures.fps:.2f}\n"
+        f"  outside {figures.outside}  gain {figures.gain:+.2f}  cpu {figures.cpu:.2f}  fps {figures.fps:.2f}\n"
     )
     sys.stdout.flush()
 

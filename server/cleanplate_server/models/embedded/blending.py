@@ -128,7 +128,8 @@ def disagreement(found: Sequence[Candidate]) -> list[Luma]:
                 apart[b, a] = np.where(seen[a], differs, _UNKNOWN)
         count = min(3, len(members) - 1)
         for index, member in enumerate(members):
-            mean = np.partition(apart[index], count - 1, axis=0)[:count].mean(0)
+            alike = np.partition(apart[index], count - 1, axis=0)[:count]
+            mean = np.add.reduce(alike) / np.float32(count)
             result[member] = np.asarray(cv2.resize(mean, (width, height)), np.float32)
     return result
 

@@ -118,8 +118,5 @@ def enlarge(motion: Homography, small: tuple[int, int], full: tuple[int, int]) -
 
 def move(motion: Homography, x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[Luma, Luma]:
     """Takes points to their places in the other frame: float32 arrays of one shape, in pixels."""
-    depth = motion[2, 0] * x + motion[2, 1] * y + motion[2, 2]
-    depth = np.where(np.abs(depth) < 1e-6, 1e-6, depth)
-    moved_x = (motion[0, 0] * x + motion[0, 1] * y + motion[0, 2]) / depth
-    moved_y = (motion[1, 0] * x + motion[1, 1] * y + motion[1, 2]) / depth
-    return moved_x.astype(np.float32), moved_y.astype(np.float32)
+    moved = cv2.perspectiveTransform(cv2.merge([x, y]), motion)
+    return np.asarray(moved[..., 0], np.float32), np.asarray(moved[..., 1], np.float32)

@@ -18,6 +18,7 @@ _SOFTNESS = 0.06
 _RIM_ERROR = 2.0
 _DISAGREEMENT = 0.3
 _MOVED = 0.002
+_LEAST_SHARE = 0.03
 
 
 def refine(
@@ -33,9 +34,11 @@ def refine(
         found, weights: candidates and their shares; at least one.
 
     Returns:
-        As many candidates and shares, in the same order.
+        The candidates that had a share, and their new shares.
     """
     mixture = _mix(target, found, weights)
+    hole = target.hole[target.inner]
+    found = [one for one, weight in zip(found, weights, strict=True) if float(weight[hole].max()) > _LEAST_SHARE]
     search = search_for()
     refined, costs = [], []
     for candidate, differs in zip(found, disagreement(found), strict=True):

@@ -15,7 +15,6 @@ from cleanplate_server.models.protocols import Luma
 
 _ERROR_SCALE = 0.08
 _LEAST_SIDE_PX = 24
-_LEAST_RANGE = 0.5
 _LEAST_OVERLAP = 0.05
 _LEAST_TRUST_PX = 40
 _LEAST_TRUST_SHARE = 0.02
@@ -143,10 +142,9 @@ def find_rest(search: cv2.DenseOpticalFlow, own: Luma, other: Luma) -> Field:
     nothing = np.zeros((*own.shape, 2), np.float32)
     if min(own.shape) < _LEAST_SIDE_PX:
         return nothing
-    low, high = (float(v) for v in np.percentile(own, (0.5, 99.5)))
-    # a range fitted to the picture keeps what lies above white; too narrow a one would make noise into texture
-    low, high = min(low, high - _LEAST_RANGE), high
-    one, two = (_to_bytes((picture - low) / (high - low)) for picture in (own, other))
+    # what lies above white is kept by scaling it down
+    white = max(1.0, float(np.percentile(own[::4, ::4], 99.5)))
+    one, two = _to_bytes(own / white), _to_bytes(other / white)
     return np.asarray(search.calc(one, two, nothing), np.float32)
 
 
