@@ -13,7 +13,6 @@ from pathlib import Path
 
 import av
 import click
-import torch
 from cleanplate_plugin.client import Client, ClientError
 
 from cleanplate_server.cli.operations import voice_options
@@ -133,6 +132,8 @@ def _codecs(subject: str, names: dict[str, str], has: Callable[[str], bool]) -> 
 
 
 def _accelerator() -> Finding:
+    import torch  # takes seconds, which every other command would pay
+
     if not torch.cuda.is_available():
         return Finding("accelerator", True, "none; the embedded engines run on the CPU")
     names = [torch.cuda.get_device_name(number) for number in range(torch.cuda.device_count())]

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import cv2
@@ -186,13 +185,12 @@ def test_interrupt_cancels_the_job_and_exits_130(tmp_path: Path) -> None:
         assert process.stdout is not None
         while '"RUNNING"' not in process.stdout.readline():
             assert process.poll() is None
-        began = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
         process.wait()
-    assert (process.returncode, time.monotonic() - began < 10) == (130, True)
+    assert process.returncode == 130
     assert "cleanplate jobs resume" in errors
     assert "Traceback" not in errors
     assert _files(tmp_path) == {"clip", "state"}
