@@ -156,6 +156,8 @@ class CutImage:
     def _pull(self, seeds: Seeds, start: Picture, near: Picture) -> Picture:
         """Log odds from which seeds lie nearer along the picture."""
         far = distances_along(self._steps, seeds.outside | (start <= -1.4))
+        if not seeds.inside.any():  # A box alone: what little lies between a place and the box's outside tells.
+            return np.asarray(2.0 * far / max(1e-3, float(far.max())) - 1.0, np.float32)
         return np.asarray(2.0 * (far - near) / (far + near + 1e-3), np.float32)
 
     def _evidence(self, seeds: Seeds, u: Picture, start: Picture, bound: Picture) -> Picture:
