@@ -192,6 +192,16 @@ def test_fill_never_seen_is_invented_steady_and_marked(tmp_path: Path) -> None:
         assert float(np.abs(region.rgb - regions[0].rgb).max()) < 0.02
 
 
+def test_fill_seen_only_far_away_is_found(tmp_path: Path) -> None:
+    """The object stands still for ninety frames and then is gone."""
+    plate, hole = texture(48, 64), np.zeros((48, 64), np.bool_)
+    hole[16:30, 24:38] = True
+    shot = cover([plate] * 100, [hole if t < 90 else np.zeros_like(hole) for t in range(100)])
+    region = run(shot, tmp_path, range(3, 4))[0]
+    assert not region.unseen.any()
+    assert float(np.abs(region.rgb - plate[region.box.slices]).mean()) < 0.02
+
+
 @pytest.mark.parametrize("count", [1, 2])
 def test_fill_very_short_shot_object_gone(tmp_path: Path, count: int) -> None:
     shot, _ = crossing(count)
@@ -222,6 +232,15 @@ def test_fill_hole_over_whole_picture_object_gone(tmp_path: Path, covered: int) 
     for region in run(cover(shot.pictures, holes), tmp_path):
         assert np.isfinite(region.rgb).all()
         assert not has_object(region, holes[region.frame])
+
+
+def test_fill_large_static_hole_object_gone(tmp_path: Path) -> None:
+    plate, hole = texture(720, 1280), np.zeros((720, 1280), np.bool_)
+    hole[60:660, 200:1000] = True
+    shot = cover([plate] * 25, [hole] * 25)
+    region = run(shot, tmp_path, range(20, 21))[0]
+    assert region.unseen.all()
+    assert not has_object(region, hole)
 
 
 def test_fill_black_frames_stay_black(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -14,15 +14,18 @@ from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.anchors import Anchor, anchor_frame, carry
 from cleanplate_server.models.embedded.blending import Candidate, candidate, compose, shares
+from cleanplate_server.models.embedded.camera import move
 from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
-from cleanplate_server.models.embedded.layers import split
+from cleanplate_server.models.embedded.layers import Layer, split
 from cleanplate_server.models.embedded.refinement import refine
-from cleanplate_server.models.embedded.registration import follow
+from cleanplate_server.models.embedded.registration import follow, sample_free
 from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, grow, ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.protocols import RGB, Box, CleanRegion, EngineInfo, Luma, Mask, MaskedFrames, Tick
 
 _NEAR = (1, 2, 4, 7)
+_FAR_GROWTH = 1.125
+_PROBES = 4096
 _LEAST_MASS = 1e-3
 _SURROUNDINGS_PX = 32
 _Value = TypeVar("_Value", bound=np.generic)
@@ -139,13 +142,49 @@ class PlateFiller:
         look = partial(self._look, target)
         everywhere = np.ones(target.hole.shape, np.float32)
         near = [source for way in (1, -1) for source in follow(target, look, self._near(target, way), layer=everywhere)]
-        found = []
-        for number, layer in enumerate(split(target, near)):
+        layers, found = split(target, near), []
+        for number, layer in enumerate(layers):
             for way in (1, -1):
                 frames = islice(self._ladder(target, way), self._settings.sources)
                 for source in follow(target, look, frames, layer=layer.seen, velocity=layer.velocity):
                     found.append(candidate(target, source, number))
-        return [one for one in found if one is not None]
+        seen = [made for made in found if made is not None]
+        missing = target.hole[target.inner].copy()
+        for made in seen:
+            missing &= ~made.seen
+        return seen + self._far_candidates(target, layers[0], missing) if missing.any() else seen
+
+    def _far_candidates(self, target: Target, layer: Layer, missing: Mask) -> list[Candidate]:
+        """Goes on to the shot's ends for what is still missing, with the layer that most of the surroundings are in."""
+        far: list[Candidate] = []
+        for way in (1, -1):
+            near = list(islice(self._ladder(target, way), self._settings.sources))
+            reached = abs(near[-1] - target.frame) if near else 0
+            frames = chain(near[::3], self._far_frames(target, way, reached, missing))
+            look = partial(self._look, target)
+            for source in follow(target, look, frames, layer=layer.seen, velocity=layer.velocity):
+                made = candidate(target, source, 0) if source.view.distance > reached else None
+                if made is not None:
+                    far.append(made)
+                    missing &= ~made.seen
+        return far
+
+    def _far_frames(self, target: Target, way: int, reached: int, missing: Mask) -> Iterator[int]:
+        """Frames beyond ``reached`` that show something missing, if the camera alone moved; ever fewer of them."""
+        frames = self._shot.frames
+        end = frames[-1] if way > 0 else frames[0]
+        for frame in chain(ladder(target.frame, frames, way, growth=_FAR_GROWTH), (end,)):
+            if not missing.any():
+                return
+            if abs(frame - target.frame) > reached and self._shows(frame, target, missing):
+                yield frame
+
+    def _shows(self, frame: int, target: Target, missing: Mask) -> bool:
+        # a few thousand points are enough to tell, and as many as OpenCV moves in one row
+        some = slice(None, None, 1 + int(missing.sum()) // _PROBES)
+        x, y = target.x[target.inner][missing][some], target.y[target.inner][missing][some]
+        column, row = move(self._camera.between(target.frame, frame), x[:, None], y[:, None])
+        return bool(sample_free((~self._shot.mask(frame)).astype(np.uint8), column, row).any())
 
     def _near(self, target: Target, way: int) -> Iterator[int]:
         steps = (target.frame + way * distance for distance in _NEAR)
