@@ -122,7 +122,7 @@ class CutImage:
             return self._corrections(seeds, known)
         if prompt.box is not None:
             inside = self._box_mask(prompt.box).astype(np.float32)
-            return [inside * np.float32(2.5) - np.float32(1.5)]
+            return [inside * np.float32(1.3) - np.float32(1.5)]
         return [self._bump(seeds.inside, share) for share in _SCALES]
 
     def _corrections(self, seeds: Seeds, known: Mask) -> list[Picture]:
