@@ -96,7 +96,7 @@ def _check_place(target: Target, media: Media) -> None:
         if path.suffix.lower() != f".{target.codec}":
             raise OutputError(f"{target.codec} images cannot be named {path.name}; end it in .{target.codec}")
     folder = _folder(target)
-    holder = folder if folder.exists() else folder.parent
+    holder = folder.parent if target.is_sequence and not folder.exists() else folder
     if not holder.is_dir():
         raise OutputError(f"folder {holder} does not exist; make it or choose another")
     if not os.access(holder, os.W_OK | os.X_OK):
