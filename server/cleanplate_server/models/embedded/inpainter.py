@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,17 @@ from cleanplate_server.models.embedded.refinement import refine
 from cleanplate_server.models.embedded.registration import follow, sample_free
 from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, grow, ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
-from cleanplate_server.models.protocols import RGB, Box, CleanRegion, EngineInfo, Luma, Mask, MaskedFrames, Tick
+from cleanplate_server.models.protocols import (
+    RGB,
+    Box,
+    CleanRegion,
+    Effort,
+    EngineInfo,
+    Luma,
+    Mask,
+    MaskedFrames,
+    Tick,
+)
 
 _NEAR = (1, 2, 4, 7)
 _FAR_GROWTH = 1.125
@@ -29,11 +39,18 @@ _PROBES = 4096
 _LEAST_MASS = 1e-3
 _SURROUNDINGS_PX = 32
 _Value = TypeVar("_Value", bound=np.generic)
-Effort = Literal["fast", "balanced", "best"]
 
 
 @dataclass(frozen=True)
 class _Settings:
+    """What an effort means.
+
+    Args:
+        largest_px: longest side of the picture that sources are compared on.
+        growth: ratio of one source's distance to the one before it.
+        sources: looked at to each side before only what is still missing is looked for.
+    """
+
     largest_px: int
     growth: float
     sources: int
