@@ -193,14 +193,14 @@ def expectation(expected: Picture, *, reach_px: float) -> Picture:
         return np.full(expected.shape, -_OUTSIDE_BOUND, np.float32)
     depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3) if not inside.all() else np.full(inside.shape, 1e3)
     signed = depth - cv2.distanceTransform(1 - inside, cv2.DIST_L2, 3)
-    return np.clip(signed / reach_px, -_OUTSIDE_BOUND, _INSIDE_BOUND).astype(np.float32)
+    return np.asarray(np.clip(signed / reach_px, -_OUTSIDE_BOUND, _INSIDE_BOUND), np.float32)
 
 
-def keep_expected_parts(labels: Picture, expected: Picture) -> Picture:
-    """Drops parts that hardly touch the place where the object was expected; float32 [h, w] both."""
+def keep_expected_parts(labels: Picture, expected: Mask) -> Picture:
+    """Drops parts of float32 [h, w] labels that hardly touch the place, bool [h, w], where the object was expected."""
     count, parts = cv2.connectedComponents((labels >= 0.5).astype(np.uint8), connectivity=8)
     areas = np.bincount(parts.ravel(), minlength=count)
-    overlaps = np.bincount(parts.ravel(), (expected > 0.5).ravel(), minlength=count)
+    overlaps = np.bincount(parts.ravel(), expected.ravel(), minlength=count)
     good = overlaps >= 0.3 * areas
     good[0] = True
     return np.where(good[parts], labels, 0.0).astype(np.float32)

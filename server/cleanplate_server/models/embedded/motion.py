@@ -42,7 +42,7 @@ def camera_motion(motion: Flow, free: Mask) -> Flow:
         return np.broadcast_to(np.median(there - here, axis=0).astype(np.float32), motion.shape)
     y, x = np.mgrid[:height, :width].astype(np.float32)
     places = np.stack([x, y], -1)
-    return np.asarray(cv2.perspectiveTransform(places, model), np.float32) - places
+    return np.asarray(cv2.perspectiveTransform(places, model) - places, np.float32)
 
 
 def local_motion(motion: Flow, weight: Picture, *, radius_px: int, otherwise: Flow) -> Flow:
@@ -57,7 +57,7 @@ def local_motion(motion: Flow, weight: Picture, *, radius_px: int, otherwise: Fl
     total = np.asarray(cv2.blur(motion * weight[..., None], size, borderType=cv2.BORDER_CONSTANT), np.float32)
     mass = np.asarray(cv2.blur(weight, size, borderType=cv2.BORDER_CONSTANT), np.float32)[..., None]
     least = np.float32(2e-2)
-    return (total + least * otherwise) / (mass + least)
+    return np.asarray((total + least * otherwise) / (mass + least), np.float32)
 
 
 def motion_evidence(motion: Flow, *, own: Flow, backgrounds: tuple[Flow, ...]) -> Picture:

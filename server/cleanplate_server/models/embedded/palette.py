@@ -39,7 +39,8 @@ class Palette:
         count = min(_COLOUR_COUNT, len(sample))
         cv2.setRNGSeed(1)
         stop = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 1e-4)
-        found = cv2.kmeans(sample, count, None, stop, 1, cv2.KMEANS_PP_CENTERS)[2]
+        labels = np.zeros((len(sample), 1), np.int32)
+        found = cv2.kmeans(sample, count, labels, stop, 1, cv2.KMEANS_PP_CENTERS)[2]
         centres = np.asarray(found, np.float32).reshape(-1, 3)
         squares = np.square(centres).sum(1)
         indices = np.argmin(squares - 2.0 * (rows @ centres.T), axis=1).reshape(lab.shape[:2])
@@ -59,8 +60,8 @@ class Palette:
         shares = []
         for weight in (inside, outside):
             counts = np.bincount(self.indices.ravel(), weight.ravel(), minlength=len(self.kinship))
-            counts = counts @ self.kinship
-            shares.append((counts + 1e-6) / (counts.sum() + 1e-6 * len(counts)))
+            spread = counts @ self.kinship
+            shares.append((spread + 1e-6) / (spread.sum() + 1e-6 * len(spread)))
         floor = 0.15 / len(self.kinship)
         ratio = np.log((shares[0] + floor) / (shares[1] + floor)).astype(np.float32)
         return np.asarray(ratio[self.indices], np.float32)
@@ -77,15 +78,14 @@ def distances_along(cost: tuple[Picture, Picture], seeds: NDArray[np.bool_], *, 
     Returns:
         float32 [h, w], 1e6 everywhere without seeds.
     """
-    distance = np.where(seeds, 0.0, 1e6).astype(np.float64)
+    distance: NDArray[np.float64] = np.where(seeds, 0.0, 1e6).astype(np.float64)
     if not seeds.any():
         return distance.astype(np.float32)
-    ahead = [np.zeros(seeds.shape), np.zeros(seeds.shape)]
-    ahead[0][:, 1:], ahead[1][1:] = np.cumsum(cost[0][:, :-1], 1), np.cumsum(cost[1][:-1], 0)
+    right, below = np.zeros(seeds.shape, np.float64), np.zeros(seeds.shape, np.float64)
+    right[:, 1:], below[1:] = np.cumsum(cost[0][:, :-1], 1), np.cumsum(cost[1][:-1], 0)
     for _ in range(sweeps):
-        for axis, run in enumerate(ahead):
-            along = 1 - axis
-            distance = np.minimum.accumulate(distance - run, axis=along) + run
+        for along, run in ((1, right), (0, below)):
+            distance = np.asarray(np.minimum.accumulate(distance - run, axis=along) + run, np.float64)
             back = np.flip(distance + run, along)
             distance = np.flip(np.minimum.accumulate(back, axis=along), along) - run
     return distance.astype(np.float32)
