@@ -26,15 +26,18 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
-from cleanplate_server.clip import Media
+from av.container import InputContainer
+from av.video.stream import VideoStream
+from cleanplate_server.clip import Media, PixelFormat
 from cleanplate_server.models.protocols import Box, Key, Mask, Point, Prompt
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.pipeline.job import PLATE_CACHE_BYTES
@@ -43,6 +46,8 @@ from cleanplate_server.stages.encode import Target, Writer, converts, delivery_f
 from cleanplate_server.stages.plates import MaskedShot, PlateCache
 from cleanplate_server.stages.segment import ClipSession
 from numpy.typing import NDArray
+
+Bytes = NDArray[np.uint8]
 
 _RATE = 24
 _LOOP = 240
@@ -126,9 +131,9 @@ def _child(stage: str, media: Path, frames: int, surveyed: int) -> Measure:
 def _measure(stage: str, media_path: str, frames: str, surveyed: str) -> None:
     """Runs in the child: does the stage and prints one line of JSON."""
     media, count = probe(Path(media_path)), int(frames)
-    work = {
+    work: dict[str, Callable[[Media, int], float]] = {
         "floor": _floor, "decode": _decode, "segment": _segment, "track": _track, "encode": _encode,
-        "fill": lambda media, count: _fill(media, count, int(surveyed)),
+        "fill": partial(_fill, surveyed=int(surveyed)),
     }[stage]  # fmt: skip
     seconds = work(media, count)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
@@ -146,7 +151,8 @@ def _decode(media: Media, count: int) -> float:
 def _floor(media: Media, count: int) -> float:
     with tempfile.TemporaryDirectory(dir=media.path.parent) as folder, Decoder(media) as decoder:
         began = time.perf_counter()
-        with _ProRes(Path(folder), media, count) as (writer, format):
+        prores, format = _prores(Path(folder), media, count)
+        with prores as writer:
             for plate in decoder.plates(range(count)):
                 writer.write(converts(plate, media.format, format, media.tags))
         return time.perf_counter() - began
@@ -158,7 +164,8 @@ def _encode(media: Media, count: int) -> float:
         plates = [converts(plate, media.format, format, media.tags) for plate in decoder.plates(range(4))]
     with tempfile.TemporaryDirectory(dir=media.path.parent) as folder:
         began = time.perf_counter()
-        with _ProRes(Path(folder), media, count) as (writer, _):
+        prores, _ = _prores(Path(folder), media, count)
+        with prores as writer:
             for number in range(count):
                 writer.write(replace(plates[number % len(plates)], frame=number))
         return time.perf_counter() - began
@@ -186,7 +193,7 @@ def _track(media: Media, count: int) -> float:
         return time.perf_counter() - began
 
 
-def _fill(media: Media, count: int, surveyed: int) -> float:
+def _fill(media: Media, count: int, *, surveyed: int) -> float:
     masks = _Masks(media.size)
     with Decoder(media) as decoder, tempfile.TemporaryDirectory(dir=media.path.parent) as folder:
         shot = MaskedShot(PlateCache(decoder, PLATE_CACHE_BYTES), media, range(surveyed), masks)
@@ -198,22 +205,12 @@ def _fill(media: Media, count: int, surveyed: int) -> float:
         return time.perf_counter() - began
 
 
-class _ProRes:
+def _prores(folder: Path, media: Media, count: int) -> tuple[Writer, PixelFormat]:
     """A ProRes writer for the first frames of a media, and the format that it takes."""
-
-    def __init__(self, folder: Path, media: Media, count: int) -> None:
-        codec = "prores422hq"
-        self._format = delivery_format(codec, media, "plate")
-        self._writer = Writer(
-            Target(folder / "out.mov", codec), media=media, frames=range(count), format=self._format,
-            tags=delivery_tags(codec, media, "plate"),
-        )  # fmt: skip
-
-    def __enter__(self) -> tuple[Writer, object]:
-        return self._writer.__enter__(), self._format
-
-    def __exit__(self, *error: object) -> None:
-        self._writer.__exit__(*error)
+    codec = "prores422hq"
+    format, tags = delivery_format(codec, media, "plate"), delivery_tags(codec, media, "plate")
+    target = Target(folder / "out.mov", codec)
+    return Writer(target, media=media, frames=range(count), format=format, tags=tags), format
 
 
 class _Masks:
@@ -249,7 +246,7 @@ def _centre(frame: int, size: tuple[int, int]) -> tuple[float, float]:
 def _make_loop(path: Path, size: tuple[int, int]) -> Path:
     height, width = size
     wall = _wall((height * 5 // 4, width * 5 // 4))
-    ball = cv2.applyColorMap(cv2.resize(wall[..., 0], (width, height)), cv2.COLORMAP_HOT)
+    ball = np.asarray(cv2.applyColorMap(cv2.resize(wall[..., 0], (width, height)), cv2.COLORMAP_HOT), np.uint8)
     with av.open(str(path), "w") as container:
         options = {"preset": "ultrafast", "crf": "16", "bf": "0", "g": "48"}
         stream = container.add_stream("libx264", rate=Fraction(_RATE), options=options)
@@ -261,7 +258,7 @@ def _make_loop(path: Path, size: tuple[int, int]) -> Path:
     return path
 
 
-def _picture(wall: NDArray[np.uint8], ball: NDArray[np.uint8], number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _picture(wall: Bytes, ball: Bytes, number: int, size: tuple[int, int]) -> Bytes:
     turn = 2 * np.pi * number / _LOOP
     shift = [size[1] * (0.11 + 0.1 * np.cos(turn)), size[0] * (0.11 + 0.04 * np.sin(turn))]
     view = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
@@ -274,7 +271,7 @@ def _picture(wall: NDArray[np.uint8], ball: NDArray[np.uint8], number: int, size
     return np.asarray(picture, np.uint8)
 
 
-def _wall(size: tuple[int, int]) -> NDArray[np.uint8]:
+def _wall(size: tuple[int, int]) -> Bytes:
     """Clouds of several sizes with panels on them: structure at every scale."""
     rng = np.random.default_rng(5)
     picture = np.zeros((*size, 3), np.float32)
@@ -286,7 +283,7 @@ def _wall(size: tuple[int, int]) -> NDArray[np.uint8]:
         x, y = int(rng.integers(size[1])), int(rng.integers(size[0]))
         w, h = (int(value) for value in rng.integers(size[0] // 40, size[0] // 8, 2))
         cv2.rectangle(picture, (x, y), (x + w, y + h), rng.uniform(20, 230, 3).tolist(), max(1, size[0] // 300))
-    return picture.astype(np.uint8)
+    return np.asarray(picture, np.uint8)
 
 
 def _repeat(path: Path, target: Path, times: int) -> Path:
@@ -298,14 +295,15 @@ def _repeat(path: Path, target: Path, times: int) -> Path:
                 source = loop.streams.video[0]
                 output = output or out.add_stream_from_template(source)
                 for packet in _packets(loop):
-                    offset = round(number * Fraction(_LOOP, _RATE) / packet.time_base)
-                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    assert packet.pts is not None
+                    packet.pts += round(number * Fraction(_LOOP, _RATE) / packet.time_base)
+                    packet.dts = packet.pts  # there are no B-frames
                     packet.stream = output
                     out.mux(packet)
     return target
 
 
-def _packets(container: av.container.InputContainer) -> Iterator[av.Packet]:
+def _packets(container: InputContainer) -> Iterator[av.Packet[VideoStream]]:
     return (packet for packet in container.demux(video=0) if packet.size)
 
 
