@@ -131,11 +131,11 @@ def _child(stage: str, media: Path, frames: int, surveyed: int) -> Measure:
 def _measure(stage: str, media_path: str, frames: str, surveyed: str) -> None:
     """Runs in the child: does the stage and prints one line of JSON."""
     media, count = probe(Path(media_path)), int(frames)
-    work: dict[str, Callable[[Media, int], float]] = {
+    works: dict[str, Callable[[Media, int], float]] = {
         "floor": _floor, "decode": _decode, "segment": _segment, "track": _track, "encode": _encode,
         "fill": partial(_fill, surveyed=int(surveyed)),
-    }[stage]  # fmt: skip
-    seconds = work(media, count)
+    }  # fmt: skip
+    seconds = works[stage](media, count)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     _say(json.dumps({"frame_count": count, "seconds": seconds, "peak_bytes": peak}))
 

@@ -143,12 +143,10 @@ class _BarView(JobView):
             if stage.stage not in self._tasks:
                 title = _STAGE_TITLES.get(stage.stage, stage.stage)
                 self._tasks[stage.stage] = self._bars.add_task(title, total=None, speed="")
-            self._bars.update(
-                self._tasks[stage.stage],
-                completed=stage.done_frame_count,
-                total=stage.frame_count or None,
-                speed=_speed(stage).lstrip(", "),
-            )
+            task = self._tasks[stage.stage]
+            self._bars.update(task, completed=stage.done_frame_count, total=stage.frame_count or None)
+            if stage.frames_per_second:  # 0 once it has ended, where the last figure says more
+                self._bars.update(task, speed=_speed(stage).lstrip(", "))
 
 
 def message_fields(message: Message) -> dict[str, object]:
