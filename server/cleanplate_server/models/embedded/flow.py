@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.protocols import Flow, Luma
-
-Effort = Literal["fast", "balanced", "best"]
+from cleanplate_server.models.protocols import Effort, Flow, Luma
 
 _SMALLEST_SIDE_PX = 32
 """DIS needs room for its pyramid of 8x8 patches; smaller pictures are padded to this."""

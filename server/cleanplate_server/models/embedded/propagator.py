@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from cleanplate_server.errors import MaskError
 from cleanplate_server.models.embedded.appearance import FEATURE_COUNT, PixelClassifier, describe
-from cleanplate_server.models.embedded.flow import DisFlow, Effort, to_bytes
+from cleanplate_server.models.embedded.flow import DisFlow, to_bytes
 from cleanplate_server.models.embedded.following import FIRST_STEPS, MEMORY_COUNT, Followed, Scene, draw_samples, teach
 from cleanplate_server.models.embedded.motion import camera_motion
 from cleanplate_server.models.embedded.state import Stored, pack_arrays, unpack_arrays
-from cleanplate_server.models.protocols import RGB, Alpha, EngineInfo, Frames, Key, Mask
+from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, Frames, Key, Mask
 
 Picture = NDArray[np.float32]
 
