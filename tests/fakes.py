@@ -22,6 +22,7 @@ from cleanplate_server.models.protocols import (
     Luma,
     Mask,
     MaskedFrames,
+    Nearby,
     Prompt,
     Tick,
 )
@@ -107,7 +108,7 @@ class BrightSegmenter:
 
     info = EngineInfo("bright")
 
-    def prepare(self, rgb: RGB) -> BrightImage:
+    def prepare(self, rgb: RGB, nearby: Nearby | None = None) -> BrightImage:
         return BrightImage(rgb.mean(axis=2) > 0.5)
 
 

@@ -26,6 +26,9 @@ Flow = NDArray[np.float32]
 EngineKind = Literal["segmenter", "propagator", "inpainter", "matter"]
 Effort = Literal["fast", "balanced", "best"]
 
+Nearby = Callable[[int], RGB | None]
+"""Gives the frame so many frames later (earlier if negative), or None where the media has none."""
+
 Tick = Callable[[int], None]
 """Called with a frame number each time an engine has done one; raises JobCancelledError to stop it."""
 
@@ -197,8 +200,14 @@ class Segmenter(Protocol):
     @property
     def info(self) -> EngineInfo: ...
 
-    def prepare(self, rgb: RGB) -> PreparedImage:
-        """Makes one frame ready for prompts."""
+    def prepare(self, rgb: RGB, nearby: Nearby | None = None) -> PreparedImage:
+        """Makes one frame ready for prompts.
+
+        Args:
+            rgb: float32 [H, W, 3], the frame.
+            nearby: gives frames before and after it, for engines that see things by their motion; it is called within
+                ``prepare`` alone.
+        """
 
 
 class Tracker(Protocol):

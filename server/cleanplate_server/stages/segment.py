@@ -12,7 +12,7 @@ import numpy as np
 
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import MaskError, PromptError, RangeError
-from cleanplate_server.models.protocols import Candidate, Key, PreparedImage, Prompt, Segmenter
+from cleanplate_server.models.protocols import RGB, Candidate, Key, PreparedImage, Prompt, Segmenter
 from cleanplate_server.stages.color import to_rgb
 from cleanplate_server.stages.decode import Decoder
 
@@ -149,9 +149,14 @@ class ClipSession:
     def _prepare(self, frame: int, segmenter: Segmenter) -> PreparedImage:
         place = (frame, segmenter.info.name)
         if place not in self._prepared:
-            rgb = to_rgb(self._decoder.plate(frame).planes, self.media.format, self.media.tags)
-            self._prepared[place] = segmenter.prepare(rgb)
+            self._prepared[place] = segmenter.prepare(self._rgb(frame), lambda offset: self._nearby(frame + offset))
             while len(self._prepared) > self._PREPARED_LIMIT:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(place)
         return self._prepared[place]
+
+    def _nearby(self, frame: int) -> RGB | None:
+        return self._rgb(frame) if 0 <= frame < self.media.frame_count else None
+
+    def _rgb(self, frame: int) -> RGB:
+        return to_rgb(self._decoder.plate(frame).planes, self.media.format, self.media.tags)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cleanplate_server.errors import MaskError, PromptError
 from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_lines
 from cleanplate_server.models.embedded.palette import Palette, distances_along
-from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Prompt, Stroke
+from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Nearby, Prompt, Stroke
 
 Picture = NDArray[np.float32]
 
@@ -49,7 +49,7 @@ class GrabCutSegmenter:
     def info(self) -> EngineInfo:
         return EngineInfo(name="embedded")
 
-    def prepare(self, rgb: RGB) -> CutImage:
+    def prepare(self, rgb: RGB, nearby: Nearby | None = None) -> CutImage:
         """Makes one frame ready for prompts: float32 [H, W, 3], nominal 0 to 1."""
         return CutImage(rgb)
 
