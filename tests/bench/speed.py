@@ -136,8 +136,16 @@ def _measure(stage: str, media_path: str, frames: str, surveyed: str) -> None:
         "fill": partial(_fill, surveyed=int(surveyed)),
     }  # fmt: skip
     seconds = works[stage](media, count)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    _say(json.dumps({"frame_count": count, "seconds": seconds, "peak_bytes": peak}))
+    _say(json.dumps({"frame_count": count, "seconds": seconds, "peak_bytes": _peak_bytes()}))
+
+
+def _peak_bytes() -> int:
+    """Peak memory of this process. On Linux ru_maxrss starts at what the parent held when it forked; VmHWM does not."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
 def _decode(media: Media, count: int) -> float:
