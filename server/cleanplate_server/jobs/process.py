@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,6 @@ from cleanplate_server.config import Settings
 from cleanplate_server.jobs.places import StateFolder
 
 _LOG_LIMIT_BYTES = 4 << 20
-_DEATH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,10 @@ class WorkerProcess:
                 self._process.kill()
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(_DEATH_SECONDS)
+            self._process.wait()
         if self._process.stdin:
-            self._process.stdin.close()
+            with suppress(BrokenPipeError):  # a line that the process did not live to read
+                self._process.stdin.close()
 
     def _send(self, line: str) -> None:
         assert self._process.stdin is not None
