@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.protocols import Flow, Mask
+from cleanplate_server.models.embedded.flow import DisFlow, sample_along
+from cleanplate_server.models.protocols import RGB, Flow, Mask
 
 Picture = NDArray[np.float32]
 
@@ -17,6 +21,14 @@ _NOISE_PX = 0.7
 _TELLING_PX = 2.0
 """How far an object's motion must be from the background's for a pixel's motion to tell them apart."""
 _STRONGEST = 3.0
+
+_LEAST_FOLLOWING = 0.45
+"""Share of the picture that must follow the camera, or the other frame shows something else or is too far away."""
+_SHIFT_NOISE_PX, _SHIFT_NOISE = 0.3, 2.5
+_CHANGE_NOISE, _CHANGE_SPREAD = 0.012, 3.0
+"""Least noise of motion and of colour, and how many times the picture's median counts as noise."""
+_FOR_SHIFT, _FOR_CHANGE, _FOR_REST = 2.0, 2.5, 1.5
+_AGAINST_OTHER = 1.0
 
 
 def camera_motion(motion: Flow, free: Mask) -> Flow:
@@ -77,3 +89,83 @@ def motion_evidence(motion: Flow, *, own: Flow, backgrounds: tuple[Flow, ...]) -
     alike = np.exp(np.float32(-0.5) * np.square(from_rest / _NOISE_PX))
     telling = np.clip(apart / _TELLING_PX - np.float32(0.5), 0.0, 1.0)
     return np.asarray(-_STRONGEST * alike * telling, np.float32)
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What does not go with the camera, as the frames around show it.
+
+    Args:
+        shifts: float32 [h, w, 2] for each frame around, motion to it without the camera's, in pixels.
+        noises: pixels for each, what is no sign of motion.
+        shifted: float32 [h, w] in [0, 1], how surely a pixel moves.
+        changed: float32 [h, w] in [0, 1], how surely it shows what stood elsewhere before and after.
+    """
+
+    shifts: tuple[Flow, ...]
+    noises: tuple[float, ...]
+    shifted: Picture
+    changed: Picture
+
+    @classmethod
+    def of(cls, picture: RGB, sides: Iterable[Iterable[RGB]]) -> Movement | None:
+        """Compares a frame with frames before and after it.
+
+        Args:
+            picture: float32 [h, w, 3], nominal 0 to 1.
+            sides: frames like it, for each direction in time.
+
+        Returns:
+            None where no other frame shows the same place.
+        """
+        shifts, noises, shifted, changed = [], [], [], []
+        for side in sides:
+            found = [pair for other in side if (pair := _apart_from_camera(picture, other)) is not None]
+            if not found:
+                continue
+            levels = []
+            for shift, _ in found:
+                length = np.linalg.norm(shift, axis=-1)
+                noise = max(_SHIFT_NOISE_PX, _SHIFT_NOISE * float(np.median(length)))
+                shifts.append(shift)
+                noises.append(noise)
+                levels.append(np.clip(length / np.float32(2.0 * noise), 0.0, 1.0))
+            shifted.append(np.mean(levels, axis=0))
+            changed.append(np.mean([change for _, change in found], axis=0))
+        if not shifts:
+            return None
+        # What one direction shows to be still is still: the other saw it covered by something.
+        return cls(tuple(shifts), tuple(noises), np.min(shifted, axis=0), np.min(changed, axis=0))
+
+    def at(self, place: Mask) -> float:
+        """How surely the things at a place move, 0 to 1."""
+        return float(np.maximum(self.shifted, self.changed)[place].mean()) if place.any() else 0.0
+
+    def evidence(self, place: Mask) -> Picture:
+        """Log odds float32 [h, w] that a pixel belongs to the moving thing that covers a place, bool [h, w]."""
+        alike = np.zeros(place.shape, np.float32)
+        for shift, noise in zip(self.shifts, self.noises, strict=True):
+            own = np.median(shift[place], axis=0)
+            reach = 2.0 * noise + 0.5 * float(np.linalg.norm(own))
+            alike += np.exp(np.float32(-0.5) * np.square(np.linalg.norm(shift - own, axis=-1) / np.float32(reach)))
+        other = (1.0 - alike / len(self.shifts)) * self.shifted
+        evidence = _FOR_SHIFT * self.shifted + _FOR_CHANGE * self.changed - _FOR_REST - _AGAINST_OTHER * other
+        return np.asarray(evidence, np.float32)
+
+
+def _apart_from_camera(picture: RGB, other: RGB) -> tuple[Flow, Picture] | None:
+    """Motion to another frame without the camera's, and what changed; None where the two show different places."""
+    grey, other_grey = (np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.float32) for p in (picture, other))
+    motion = DisFlow().flow(grey, other_grey)
+    camera = camera_motion(motion, np.ones(grey.shape, np.bool_))
+    shift = motion - camera
+    if float(np.mean(np.linalg.norm(shift, axis=-1) < _AGREEMENT_PX)) < _LEAST_FOLLOWING:
+        return None
+    there = sample_along(other, camera)
+    # A pixel's colour anywhere in a small neighbourhood counts as found: registration is never exact.
+    square = np.ones((3, 3), np.uint8)
+    beyond = np.maximum(picture - cv2.dilate(there, square), cv2.erode(there, square) - picture).max(-1)
+    change = np.maximum(beyond, 0.0).astype(np.float32)
+    noise = _CHANGE_NOISE + _CHANGE_SPREAD * float(np.median(change))
+    change = np.asarray(cv2.blur(change, (3, 3)), np.float32)
+    return shift, np.asarray(np.clip(change / np.float32(3.0 * noise), 0.0, 1.0), np.float32)

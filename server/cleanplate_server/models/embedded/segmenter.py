@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cleanplate_server.errors import MaskError, PromptError
 from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_lines
+from cleanplate_server.models.embedded.motion import Movement
 from cleanplate_server.models.embedded.palette import Palette, distances_along
 from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Nearby, Prompt, Stroke
 
@@ -29,6 +30,12 @@ _GUESS_WEIGHT, _SIZE_WEIGHT, _USUAL_SHARE = 0.15, 0.1, 0.035
 """What an unlikely size costs in score: against the size known or tried, and against the usual one."""
 _TOLD_SHARE = 0.03
 """Seeds weigh at least as much as this share of the picture."""
+_NEARBY_FRAMES = (2, 5, 9)
+"""How many frames away motion is looked for: near enough to follow the camera, far enough to see slow things leave."""
+_MOVING, _RESTING = 0.5, 0.25
+"""A clicked thing that moves at least so surely is found by its motion; one below stands still."""
+_NECK_SHARES = (0.0, 0.012, 0.025)
+"""Half widths of the necks at which moving things are told apart, as shares of the root of the picture's area."""
 
 
 @dataclass(frozen=True)
@@ -51,25 +58,33 @@ class GrabCutSegmenter:
 
     def prepare(self, rgb: RGB, nearby: Nearby | None = None) -> CutImage:
         """Makes one frame ready for prompts: float32 [H, W, 3], nominal 0 to 1."""
-        return CutImage(rgb)
+        return CutImage(rgb, nearby)
 
 
 class CutImage:
     """One frame made ready, a `PreparedImage`."""
 
-    def __init__(self, rgb: RGB) -> None:
-        self._picture: RGB = np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
+    def __init__(self, rgb: RGB, nearby: Nearby | None) -> None:
+        self._picture = _clipped(rgb)
         height, width = rgb.shape[:2]
         shrink = float(np.sqrt(_WORKING_AREA_PX / (height * width)))
         self._shrink = shrink if shrink < 1.0 else 1.0
         self._size = max(1, round(height * self._shrink)), max(1, round(width * self._shrink))
-        small = cv2.resize(self._picture, self._size[::-1], interpolation=cv2.INTER_AREA)
-        self._small = np.asarray(small, np.float32)
+        self._small = self._shrunk(self._picture)
         self._lab = np.asarray(cv2.cvtColor(self._small, cv2.COLOR_RGB2LAB), np.float32) / np.float32(100.0)
         self._weights = edge_weights(self._lab)
         # A step costs 1 on an edge and little on smooth ground, so that distance means "how much is between".
         self._steps = (1.02 - self._weights[0], 1.02 - self._weights[1])
         self._palettes = (Palette.of(self._lab, radius_px=0), Palette.of(self._lab, radius_px=4))
+        self._movement = None if nearby is None else Movement.of(self._small, self._around(nearby))
+
+    def _shrunk(self, picture: RGB) -> RGB:
+        return np.asarray(cv2.resize(picture, self._size[::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+    def _around(self, nearby: Nearby) -> list[list[RGB]]:
+        """Frames before and after at working size, nearest first."""
+        sides = ([nearby(sign * away) for away in _NEARBY_FRAMES] for sign in (-1, 1))
+        return [[self._shrunk(_clipped(rgb)) for rgb in side if rgb is not None] for side in sides]
 
     def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
         """Finds the object; see `PreparedImage.segment`."""
@@ -80,9 +95,11 @@ class CutImage:
         known = prompt.mask if prompt.mask is not None else previous
         count = 0 if known is None else round(np.count_nonzero(known) * self._shrink**2)
         near = distances_along(self._steps, seeds.inside)
-        found = [
-            self._settle(seeds, start, near=near, known_count=count) for start in self._starts(prompt, seeds, known)
-        ]
+        motion = self._motion(seeds.inside)
+        starts = self._starts(prompt, seeds, known)
+        if prompt.box is None and count == 0:
+            starts += self._moving_starts(motion, seeds.inside)
+        found = [self._settle(seeds, start, near=near, motion=motion, known_count=count) for start in starts]
         found.sort(key=lambda pair: -pair[1])
         return tuple(Candidate(self._sharpened(u, seeds), score) for u, score in found[:3])
 
@@ -145,13 +162,55 @@ class CutImage:
         radius = share * float(np.sqrt(self._size[0] * self._size[1]))
         return np.asarray(np.clip((radius - away) / np.float32(0.5 * radius), _FAR_OUT, 2.0), np.float32)
 
-    def _settle(self, seeds: Seeds, start: Picture, *, near: Picture, known_count: int) -> tuple[Picture, float]:
+    def _motion(self, inside: Mask) -> Picture:
+        """Log odds float32 [h, w] from motion: the thing under the clicks moves, or moving things are not it."""
+        movement = self._movement
+        if movement is None or not inside.any():
+            return np.zeros(self._size, np.float32)
+        sure = movement.at(inside)
+        if sure >= _MOVING:
+            return movement.evidence(inside)
+        if sure <= _RESTING:
+            return -np.maximum(movement.shifted, movement.changed)
+        return np.zeros(self._size, np.float32)
+
+    def _moving_starts(self, motion: Picture, inside: Mask) -> list[Picture]:
+        """First guesses from the moving region under the clicks, cut at necks of several widths; none without one."""
+        if not (motion > 0).any():
+            return []
+        region = (cut(motion, self._weights, smoothness=2.0, steps=60) >= 0.5).astype(np.uint8)
+        root = float(np.sqrt(region.size))
+        starts: list[Picture] = []
+        depth = np.asarray(cv2.distanceTransform(region, cv2.DIST_L2, 5), np.float32)
+        areas: list[int] = []
+        for share in _NECK_SHARES:
+            core = (depth > share * root).astype(np.uint8)
+            _, labels = cv2.connectedComponents(core, connectivity=4)
+            held = np.unique(labels[inside])
+            held = held[held > 0]
+            if not len(held):
+                continue
+            away = cv2.distanceTransform((~np.isin(labels, held)).astype(np.uint8), cv2.DIST_L2, 5)
+            part = (np.asarray(away) <= share * root + 1.5) & (region > 0)
+            area = int(np.count_nonzero(part))
+            if area < 2 * np.count_nonzero(inside) or any(abs(area - a) < 0.1 * a for a in areas):
+                continue
+            areas.append(area)
+            out = np.asarray(cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+            starts.append(np.where(part, np.float32(1.0), np.clip(-out / np.float32(0.03 * root), _FAR_OUT, 0.0)))
+        return starts
+
+    def _settle(
+        self, seeds: Seeds, start: Picture, *, near: Picture, motion: Picture, known_count: int
+    ) -> tuple[Picture, float]:
         """Cuts, learns colours, and cuts again: u float32 [h, w] in [0, 1] and its score."""
-        bound = self._pull(seeds, start, near)
+        bound = self._pull(seeds, start, near) + motion
         u = np.asarray(1.0 / (1.0 + np.exp(-2.0 * start)), np.float32)
         for _ in range(_ROUNDS):
             u = cut(self._evidence(seeds, u, start, bound), self._weights, smoothness=2.5, steps=40)
-        return self._connected(u, seeds), self._score(u, start, known_count)
+        u = self._connected(u, seeds)
+        score = self._score(u, start, known_count) + self._motion_contrast(u, motion)
+        return u, float(np.clip(0.5 * score, 0.0, 1.0))
 
     def _pull(self, seeds: Seeds, start: Picture, near: Picture) -> Picture:
         """Log odds from which seeds lie nearer along the picture."""
@@ -209,6 +268,14 @@ class CutImage:
         odds = self._palettes[0].log_odds(*weights) + self._palettes[1].log_odds(*weights)
         return float(np.mean(odds[mask] > 0) - np.mean(odds[ring] > 0))
 
+    def _motion_contrast(self, u: Picture, motion: Picture) -> float:
+        """How much more of what moves with it lies inside than in a ring around it."""
+        mask = u >= 0.5
+        ring = (cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0) & ~mask
+        if not (mask.any() and ring.any() and (motion > 0).any()):
+            return 0.0
+        return float(np.mean(motion[mask] > 0) - np.mean(motion[ring] > 0))
+
     def _sharpened(self, u: Picture, seeds: Seeds) -> Mask:
         """Brings u to full size along the picture's own edges, what was clicked always inside: bool [H, W]."""
         height, width = self._picture.shape[:2]
@@ -220,6 +287,10 @@ class CutImage:
         found = soft >= 0.5
         told = cv2.resize(seeds.inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
         return np.asarray(found | told)
+
+
+def _clipped(rgb: RGB) -> RGB:
+    return np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
 
 
 def _check(prompt: Prompt, previous: Mask | None, size: tuple[int, ...]) -> None:
