@@ -25,9 +25,17 @@ _STRONGEST = 3.0
 _LEAST_FOLLOWING = 0.45
 """Share of the picture that must follow the camera, or the other frame shows something else or is too far away."""
 _SHIFT_NOISE_PX, _SHIFT_NOISE = 0.3, 2.5
-_CHANGE_NOISE, _CHANGE_SPREAD = 0.012, 3.0
+_CHANGE_NOISE, _CHANGE_SPREAD = 0.01, 3.0
 """Least noise of motion and of colour, and how many times the picture's median counts as noise."""
-_FOR_SHIFT, _FOR_CHANGE, _FOR_REST = 2.0, 2.5, 1.5
+_USUAL_QUANTILE = 0.8
+_CLOSED = (5, 5)
+"""Gaps of so many pixels between changed pixels belong to them: the smooth inside of a thing shows no change."""
+_FOR_SHIFT, _FOR_CHANGE, _FOR_REST = 1.4, 3.0, 1.6
+_EXACT = 0.03
+"""Registered frames that differ usually less than so much show each pixel's change for itself."""
+_HOLE_SHARE = 0.01
+_HOLE = -0.2
+"""What is enclosed by change, up to a share of the picture, may be smooth cloth or ground: log odds near none."""
 _AGAINST_OTHER = 1.0
 
 
@@ -100,12 +108,14 @@ class Movement:
         noises: pixels for each, what is no sign of motion.
         shifted: float32 [h, w] in [0, 1], how surely a pixel moves.
         changed: float32 [h, w] in [0, 1], how surely it shows what stood elsewhere before and after.
+        exactness: 0 to 1, how well the other frames lie on this one; 1 is a locked camera.
     """
 
     shifts: tuple[Flow, ...]
     noises: tuple[float, ...]
     shifted: Picture
     changed: Picture
+    exactness: float
 
     @classmethod
     def of(cls, picture: RGB, sides: Iterable[Iterable[RGB]]) -> Movement | None:
@@ -118,24 +128,29 @@ class Movement:
         Returns:
             None where no other frame shows the same place.
         """
-        shifts, noises, shifted, changed = [], [], [], []
+        shifts, noises, shifted, changed, rests = [], [], [], [], []
         for side in sides:
             found = [pair for other in side if (pair := _apart_from_camera(picture, other)) is not None]
             if not found:
                 continue
             levels = []
-            for shift, _ in found:
+            for shift, _, rest in found:
+                rests.append(rest)
                 length = np.linalg.norm(shift, axis=-1)
                 noise = max(_SHIFT_NOISE_PX, _SHIFT_NOISE * float(np.median(length)))
                 shifts.append(shift)
                 noises.append(noise)
                 levels.append(np.clip(length / np.float32(2.0 * noise), 0.0, 1.0))
             shifted.append(np.mean(levels, axis=0))
-            changed.append(np.mean([change for _, change in found], axis=0))
+            changed.append(np.mean([change for _, change, _ in found], axis=0))
         if not shifts:
             return None
         # What one direction shows to be still is still: the other saw it covered by something.
-        return cls(tuple(shifts), tuple(noises), np.min(shifted, axis=0), np.min(changed, axis=0))
+        closed = cv2.morphologyEx(
+            np.min(changed, axis=0), cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, _CLOSED)
+        )
+        exactness = max(0.0, 1.0 - float(np.mean(rests)) / _EXACT)
+        return cls(tuple(shifts), tuple(noises), np.min(shifted, axis=0), np.asarray(closed, np.float32), exactness)
 
     def at(self, place: Mask) -> float:
         """How surely the things at a place move, 0 to 1."""
@@ -149,12 +164,24 @@ class Movement:
             reach = 2.0 * noise + 0.5 * float(np.linalg.norm(own))
             alike += np.exp(np.float32(-0.5) * np.square(np.linalg.norm(shift - own, axis=-1) / np.float32(reach)))
         other = (1.0 - alike / len(self.shifts)) * self.shifted
-        evidence = _FOR_SHIFT * self.shifted + _FOR_CHANGE * self.changed - _FOR_REST - _AGAINST_OTHER * other
-        return np.asarray(evidence, np.float32)
+        by_pixel = (1.0 + self.exactness) * (_FOR_CHANGE * self.changed - _FOR_REST)
+        evidence = by_pixel + (1.0 - 0.6 * self.exactness) * _FOR_SHIFT * self.shifted - _AGAINST_OTHER * other
+        return np.where(self._holes(), np.maximum(evidence, _HOLE), evidence).astype(np.float32)
+
+    def _holes(self) -> Mask:
+        """Small places that change encloses, bool [h, w]."""
+        still = (self.changed < 0.4).astype(np.uint8)
+        _, labels, stats, _ = cv2.connectedComponentsWithStats(still, connectivity=4)
+        small = stats[:, cv2.CC_STAT_AREA] < _HOLE_SHARE * still.size
+        small[0] = False
+        return np.asarray(small[labels], np.bool_)
 
 
-def _apart_from_camera(picture: RGB, other: RGB) -> tuple[Flow, Picture] | None:
-    """Motion to another frame without the camera's, and what changed; None where the two show different places."""
+def _apart_from_camera(picture: RGB, other: RGB) -> tuple[Flow, Picture, float] | None:
+    """Motion to another frame without the camera's, what changed, and the usual difference of what did not.
+
+    None where the two show different places.
+    """
     grey, other_grey = (np.asarray(cv2.cvtColor(p, cv2.COLOR_RGB2GRAY), np.float32) for p in (picture, other))
     motion = DisFlow().flow(grey, other_grey)
     camera = camera_motion(motion, np.ones(grey.shape, np.bool_))
@@ -162,10 +189,26 @@ def _apart_from_camera(picture: RGB, other: RGB) -> tuple[Flow, Picture] | None:
     if float(np.mean(np.linalg.norm(shift, axis=-1) < _AGREEMENT_PX)) < _LEAST_FOLLOWING:
         return None
     there = sample_along(other, camera)
-    # A pixel's colour anywhere in a small neighbourhood counts as found: registration is never exact.
+    changes, rest = _changes(picture, there)
+    return shift, changes, rest
+
+
+def _changes(picture: RGB, there: RGB) -> tuple[Picture, float]:
+    """How surely each pixel shows another thing than the same place in a registered frame.
+
+    Returns:
+        float32 [h, w] in [0, 1], and the difference below which most of the picture stays.
+    """
     square = np.ones((3, 3), np.uint8)
+    apart = np.abs(picture - there).max(-1)
+    # Where registration is coarse, a colour found anywhere in a small neighbourhood counts as found.
     beyond = np.maximum(picture - cv2.dilate(there, square), cv2.erode(there, square) - picture).max(-1)
-    change = np.maximum(beyond, 0.0).astype(np.float32)
-    noise = _CHANGE_NOISE + _CHANGE_SPREAD * float(np.median(change))
-    change = np.asarray(cv2.blur(change, (3, 3)), np.float32)
-    return shift, np.asarray(np.clip(change / np.float32(3.0 * noise), 0.0, 1.0), np.float32)
+    rest = float(np.quantile(apart, _USUAL_QUANTILE))
+    levels = []
+    for change, noise in (
+        (apart, _CHANGE_NOISE + 2.0 * rest),
+        (np.maximum(beyond, 0.0), 2.0 * _CHANGE_NOISE + _CHANGE_SPREAD * float(np.median(np.maximum(beyond, 0.0)))),
+    ):
+        smooth = np.asarray(cv2.blur(change, (3, 3)), np.float32)
+        levels.append(np.clip(smooth / np.float32(2.0 * noise) - np.float32(0.25), 0.0, 1.0))
+    return np.asarray(np.maximum(levels[0], levels[1]), np.float32), rest

@@ -12,6 +12,10 @@ Picture = NDArray[np.float32]
 
 _COLOUR_COUNT = 64
 _SAMPLE_COUNT = 6000
+_OTHER_SHARE = 0.3
+"""A thick part at least so large, beside the one that was clicked, is another thing and no limb of it."""
+_OUTSIDE_COST = 200.0
+"""Price of a step outside a region, so that ways keep to its inside."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +93,27 @@ def distances_along(cost: tuple[Picture, Picture], seeds: NDArray[np.bool_], *, 
             back = np.flip(distance + run, along)
             distance = np.flip(np.minimum.accumulate(back, axis=along), along) - run
     return distance.astype(np.float32)
+
+
+def part_at(region: NDArray[np.bool_], seeds: NDArray[np.bool_], neck_px: float) -> NDArray[np.bool_]:
+    """Cuts a region at its necks and keeps the part that holds seeds.
+
+    Args:
+        region, seeds: bool [h, w].
+        neck_px: half width of a neck; 0 keeps the connected region whole.
+
+    Returns:
+        bool [h, w]; thin limbs stay with the nearest thick part. All False where the seeds lie in no thick part.
+    """
+    depth = np.asarray(cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((depth > neck_px).astype(np.uint8), connectivity=4)
+    held = np.unique(labels[seeds])
+    held = held[held > 0]
+    if not len(held):
+        return np.zeros_like(region)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    others = areas >= _OTHER_SHARE * areas[held].sum()
+    others[0], others[held] = False, False
+    cost = np.where(region, np.float32(1.0), np.float32(_OUTSIDE_COST))
+    own, other = (distances_along((cost, cost), mask) for mask in (np.isin(labels, held), others[labels]))
+    return np.asarray(region & (own < other) & (own < _OUTSIDE_COST))

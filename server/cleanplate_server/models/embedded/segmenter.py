@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cleanplate_server.errors import MaskError, PromptError
 from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_lines
 from cleanplate_server.models.embedded.motion import Movement
-from cleanplate_server.models.embedded.palette import Palette, distances_along
+from cleanplate_server.models.embedded.palette import Palette, distances_along, part_at
 from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Nearby, Prompt, Stroke
 
 Picture = NDArray[np.float32]
@@ -178,26 +178,18 @@ class CutImage:
         """First guesses from the moving region under the clicks, cut at necks of several widths; none without one."""
         if not (motion > 0).any():
             return []
-        region = (cut(motion, self._weights, smoothness=2.0, steps=60) >= 0.5).astype(np.uint8)
+        region = cut(motion, self._weights, smoothness=2.0, steps=60) >= 0.5
         root = float(np.sqrt(region.size))
         starts: list[Picture] = []
-        depth = np.asarray(cv2.distanceTransform(region, cv2.DIST_L2, 5), np.float32)
         areas: list[int] = []
         for share in _NECK_SHARES:
-            core = (depth > share * root).astype(np.uint8)
-            _, labels = cv2.connectedComponents(core, connectivity=4)
-            held = np.unique(labels[inside])
-            held = held[held > 0]
-            if not len(held):
-                continue
-            away = cv2.distanceTransform((~np.isin(labels, held)).astype(np.uint8), cv2.DIST_L2, 5)
-            part = (np.asarray(away) <= share * root + 1.5) & (region > 0)
+            part = part_at(region, inside, share * root)
             area = int(np.count_nonzero(part))
             if area < 2 * np.count_nonzero(inside) or any(abs(area - a) < 0.1 * a for a in areas):
                 continue
             areas.append(area)
-            out = np.asarray(cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-            starts.append(np.where(part, np.float32(1.0), np.clip(-out / np.float32(0.03 * root), _FAR_OUT, 0.0)))
+            away = np.asarray(cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
+            starts.append(np.where(part, np.float32(1.0), np.clip(-away / np.float32(0.015 * root), _FAR_OUT, 0.0)))
         return starts
 
     def _settle(
