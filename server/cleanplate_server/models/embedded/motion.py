@@ -154,7 +154,10 @@ class Movement:
 
     def at(self, place: Mask) -> float:
         """How surely the things at a place move, 0 to 1."""
-        return float(np.maximum(self.shifted, self.changed)[place].mean()) if place.any() else 0.0
+        if not place.any():
+            return 0.0
+        # Flow leaks from a thing onto smooth ground beside it; exact frames show that it did.
+        return float(np.maximum((1.0 - 0.6 * self.exactness) * self.shifted, self.changed)[place].mean())
 
     def evidence(self, place: Mask) -> Picture:
         """Log odds float32 [h, w] that a pixel belongs to the moving thing that covers a place, bool [h, w]."""
@@ -164,8 +167,12 @@ class Movement:
             reach = 2.0 * noise + 0.5 * float(np.linalg.norm(own))
             alike += np.exp(np.float32(-0.5) * np.square(np.linalg.norm(shift - own, axis=-1) / np.float32(reach)))
         other = (1.0 - alike / len(self.shifts)) * self.shifted
-        by_pixel = (1.0 + self.exactness) * (_FOR_CHANGE * self.changed - _FOR_REST)
-        evidence = by_pixel + (1.0 - 0.6 * self.exactness) * _FOR_SHIFT * self.shifted - _AGAINST_OTHER * other
+        by_pixel = (1.0 + 1.5 * self.exactness) * (_FOR_CHANGE * self.changed - _FOR_REST)
+        evidence = (
+            by_pixel
+            + (1.0 - 0.6 * self.exactness) * _FOR_SHIFT * self.shifted
+            - (1.0 - 0.5 * self.exactness) * _AGAINST_OTHER * other
+        )
         return np.where(self._holes(), np.maximum(evidence, _HOLE), evidence).astype(np.float32)
 
     def _holes(self) -> Mask:

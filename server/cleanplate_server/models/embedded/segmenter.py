@@ -34,6 +34,10 @@ _NEARBY_FRAMES = (2, 5, 9)
 """How many frames away motion is looked for: near enough to follow the camera, far enough to see slow things leave."""
 _MOVING, _RESTING = 0.5, 0.25
 """A clicked thing that moves at least so surely is found by its motion; one below stands still."""
+_MOVING_START = (1.0, 3.0)
+"""Log odds inside what moves as one with the click, where the frames nearby lie badly and exactly on this one."""
+_COLOUR_SHARE = 0.6
+"""How much less colours count where exact frames show what moves."""
 _NECK_SHARES = (0.0, 0.012, 0.025)
 """Half widths of the necks at which moving things are told apart, as shares of the root of the picture's area."""
 
@@ -78,6 +82,10 @@ class CutImage:
         self._palettes = (Palette.of(self._lab, radius_px=0), Palette.of(self._lab, radius_px=4))
         self._movement = None if nearby is None else Movement.of(self._small, self._around(nearby))
 
+    @property
+    def _exactness(self) -> float:
+        return 0.0 if self._movement is None else self._movement.exactness
+
     def _shrunk(self, picture: RGB) -> RGB:
         return np.asarray(cv2.resize(picture, self._size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
@@ -97,9 +105,15 @@ class CutImage:
         near = distances_along(self._steps, seeds.inside)
         motion = self._motion(seeds.inside)
         starts = self._starts(prompt, seeds, known)
+        judged = motion
         if prompt.box is None and count == 0:
-            starts += self._moving_starts(motion, seeds.inside)
-        found = [self._settle(seeds, start, near=near, motion=motion, known_count=count) for start in starts]
+            moving, judged = self._moving_starts(motion, seeds.inside)
+            starts += moving
+        found = []
+        for start in starts:
+            u = self._settle(seeds, start, near=near, motion=motion)
+            score = self._score(u, start, count) + self._motion_contrast(u, judged)
+            found.append((u, float(np.clip(0.5 * score, 0.0, 1.0))))
         found.sort(key=lambda pair: -pair[1])
         return tuple(Candidate(self._sharpened(u, seeds), score) for u, score in found[:3])
 
@@ -174,35 +188,40 @@ class CutImage:
             return -np.maximum(movement.shifted, movement.changed)
         return np.zeros(self._size, np.float32)
 
-    def _moving_starts(self, motion: Picture, inside: Mask) -> list[Picture]:
-        """First guesses from the moving region under the clicks, cut at necks of several widths; none without one."""
+    def _moving_starts(self, motion: Picture, inside: Mask) -> tuple[list[Picture], Picture]:
+        """First guesses from the moving region under the clicks, cut at necks of several widths.
+
+        Returns:
+            The guesses, none where nothing moves, and the motion with what lies beyond a neck counted as another thing.
+        """
+        starts: list[Picture] = []
         if not (motion > 0).any():
-            return []
+            return starts, motion
         region = cut(motion, self._weights, smoothness=2.0, steps=60) >= 0.5
         root = float(np.sqrt(region.size))
-        starts: list[Picture] = []
         areas: list[int] = []
+        judged, sure = motion, np.float32(np.interp(self._exactness, (0.0, 1.0), _MOVING_START))
         for share in _NECK_SHARES:
             part = part_at(region, inside, share * root)
             area = int(np.count_nonzero(part))
             if area < 2 * np.count_nonzero(inside) or any(abs(area - a) < 0.1 * a for a in areas):
                 continue
+            if areas:
+                judged = np.where(region & ~part, np.minimum(motion, np.float32(-1.0)), motion)
             areas.append(area)
             away = np.asarray(cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
-            starts.append(np.where(part, np.float32(1.0), np.clip(-away / np.float32(0.015 * root), _FAR_OUT, 0.0)))
-        return starts
+            outward = np.clip(-away / np.float32(0.015 * root), _FAR_OUT, 0.0)
+            starts.append(np.where(part & (motion > 0), sure, outward))
+        return starts, judged
 
-    def _settle(
-        self, seeds: Seeds, start: Picture, *, near: Picture, motion: Picture, known_count: int
-    ) -> tuple[Picture, float]:
-        """Cuts, learns colours, and cuts again: u float32 [h, w] in [0, 1] and its score."""
+    def _settle(self, seeds: Seeds, start: Picture, *, near: Picture, motion: Picture) -> Picture:
+        """Cuts, learns colours, and cuts again: u float32 [h, w] in [0, 1]."""
         bound = self._pull(seeds, start, near) + motion
+        trust = 1.0 - _COLOUR_SHARE * self._exactness if (motion > 0).any() else 1.0
         u = np.asarray(1.0 / (1.0 + np.exp(-2.0 * start)), np.float32)
         for _ in range(_ROUNDS):
-            u = cut(self._evidence(seeds, u, start, bound), self._weights, smoothness=2.5, steps=40)
-        u = self._connected(u, seeds)
-        score = self._score(u, start, known_count) + self._motion_contrast(u, motion)
-        return u, float(np.clip(0.5 * score, 0.0, 1.0))
+            u = cut(self._evidence(seeds, u, start, bound, trust=trust), self._weights, smoothness=2.5, steps=40)
+        return self._connected(u, seeds)
 
     def _pull(self, seeds: Seeds, start: Picture, near: Picture) -> Picture:
         """Log odds from which seeds lie nearer along the picture."""
@@ -211,11 +230,11 @@ class CutImage:
             return np.asarray(2.0 * far / max(1e-3, float(far.max())) - 1.0, np.float32)
         return np.asarray(2.0 * (far - near) / (far + near + 1e-3), np.float32)
 
-    def _evidence(self, seeds: Seeds, u: Picture, start: Picture, bound: Picture) -> Picture:
+    def _evidence(self, seeds: Seeds, u: Picture, start: Picture, bound: Picture, *, trust: float) -> Picture:
         colour = np.zeros(self._size, np.float32)
         for palette in self._palettes:
             colour += palette.log_odds(u + self._told(seeds.inside), 1.0 - u + self._told(seeds.outside))
-        evidence = np.clip(np.float32(0.6) * colour, -4.0, 4.0) + np.float32(0.5) * start + bound
+        evidence = trust * np.clip(np.float32(0.6) * colour, -4.0, 4.0) + np.float32(0.5) * start + bound
         evidence[seeds.inside], evidence[seeds.outside] = _SURE, -_SURE
         return np.asarray(evidence, np.float32)
 
