@@ -173,15 +173,17 @@ class Movement:
             + (1.0 - 0.6 * self.exactness) * _FOR_SHIFT * self.shifted
             - (1.0 - 0.5 * self.exactness) * _AGAINST_OTHER * other
         )
-        return np.where(self._holes(), np.maximum(evidence, _HOLE), evidence).astype(np.float32)
+        return np.where(pinholes(self.changed >= 0.4, _HOLE_SHARE), np.maximum(evidence, _HOLE), evidence).astype(
+            np.float32
+        )
 
-    def _holes(self) -> Mask:
-        """Small places that change encloses, bool [h, w]."""
-        still = (self.changed < 0.4).astype(np.uint8)
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(still, connectivity=4)
-        small = stats[:, cv2.CC_STAT_AREA] < _HOLE_SHARE * still.size
-        small[0] = False
-        return np.asarray(small[labels], np.bool_)
+
+def pinholes(mask: Mask, share: float) -> Mask:
+    """Holes of a mask, bool [h, w], that are smaller than a share of the picture."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).astype(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] < share * mask.size
+    small[0] = False
+    return np.asarray(small[labels], np.bool_)
 
 
 def _apart_from_camera(picture: RGB, other: RGB) -> tuple[Flow, Picture, float] | None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cleanplate_server.errors import MaskError, PromptError
 from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_lines
-from cleanplate_server.models.embedded.motion import Movement
+from cleanplate_server.models.embedded.motion import Movement, pinholes
 from cleanplate_server.models.embedded.palette import Palette, distances_along, part_at
 from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Nearby, Prompt, Stroke
 
@@ -28,6 +28,8 @@ _FAR_OUT = -6.0
 _ROUNDS = 4
 _GUESS_WEIGHT, _SIZE_WEIGHT, _USUAL_SHARE = 0.15, 0.1, 0.035
 """What an unlikely size costs in score: against the size known or tried, and against the usual one."""
+_PINHOLE_SHARE = 0.0008
+"""Holes smaller than this share of the picture are no view of what lies behind."""
 _TOLD_SHARE = 0.03
 """Seeds weigh at least as much as this share of the picture."""
 _NEARBY_FRAMES = (2, 5, 9)
@@ -92,7 +94,7 @@ class CutImage:
     def _around(self, nearby: Nearby) -> list[list[RGB]]:
         """Frames before and after at working size, nearest first."""
         sides = ([nearby(sign * away) for away in _NEARBY_FRAMES] for sign in (-1, 1))
-        return [[self._shrunk(_clipped(rgb)) for rgb in side if rgb is not None] for side in sides]
+        return [[_clipped(self._shrunk(rgb)) for rgb in side if rgb is not None] for side in sides]
 
     def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
         """Finds the object; see `PreparedImage.segment`."""
@@ -108,7 +110,7 @@ class CutImage:
         judged = motion
         if prompt.box is None and count == 0:
             moving, judged = self._moving_starts(motion, seeds.inside)
-            starts += moving
+            starts = moving + (starts[::2] if moving else starts)
         found = []
         for start in starts:
             u = self._settle(seeds, start, near=near, motion=motion)
@@ -211,7 +213,8 @@ class CutImage:
             areas.append(area)
             away = np.asarray(cv2.distanceTransform((~part).astype(np.uint8), cv2.DIST_L2, 5), np.float32)
             outward = np.clip(-away / np.float32(0.015 * root), _FAR_OUT, 0.0)
-            starts.append(np.where(part & (motion > 0), sure, outward))
+            solid = part & (motion > 0)
+            starts.append(np.where(solid | pinholes(solid, _PINHOLE_SHARE), sure, outward))
         return starts, judged
 
     def _settle(self, seeds: Seeds, start: Picture, *, near: Picture, motion: Picture) -> Picture:
@@ -244,12 +247,13 @@ class CutImage:
         return np.asarray(seeds * max(1.0, _TOLD_SHARE * seeds.size / count), np.float32)
 
     def _connected(self, u: Picture, seeds: Seeds) -> Picture:
-        """Keeps the parts that hold a seed, or all where there is none."""
+        """Keeps the parts that hold a seed, or all where there is none, and closes small holes."""
         if not seeds.inside.any():
             return u
         _, labels = cv2.connectedComponents((u >= 0.5).astype(np.uint8), connectivity=4)
         held = np.unique(labels[seeds.inside])
-        return np.where(np.isin(labels, held[held > 0]), u, np.minimum(u, 0.0)).astype(np.float32)
+        kept = np.where(np.isin(labels, held[held > 0]), u, np.float32(0.0))
+        return np.where(pinholes(kept >= 0.5, _PINHOLE_SHARE) & ~seeds.outside, np.float32(1.0), kept)
 
     def _score(self, u: Picture, start: Picture, known_count: int) -> float:
         """How much it looks like one whole thing, from 0 to 1: edges, colours, and a likely size."""
