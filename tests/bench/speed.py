@@ -6,7 +6,9 @@
 Material is of its own making: a camera that swings over a textured wall, something round that passes before it, H.264
 8 bit 4:2:0 at 24 frames a second, 10 s and (the same six times over) 60 s long. Each measurement runs in a process of
 its own, so that its peak memory is its own. Slow stages do a part of the frames, always six times as many for 60 s as
-for 10 s, so that memory that grows with length would show; the table says how many. ``--quick`` leaves out 4K and 60 s.
+for 10 s, so that memory that grows with length would show; the table says how many. Caches of a fixed size (plates, and
+the fill's sources) fill up over the first hundreds of frames; what grows beyond them is a fault. ``--quick`` leaves out
+4K and 60 s.
 
     decode    planes of consecutive frames
     segment   one click on each of some frames, spread over the media
