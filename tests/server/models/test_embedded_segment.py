@@ -129,3 +129,105 @@ def test_segmenter_unusable_mask_raises_mask_error(mask: Mask) -> None:
 def test_segmenter_previous_mask_of_other_size_raises_mask_error() -> None:
     with pytest.raises(MaskError, match="7"):
         GrabCutSegmenter().prepare(two_part_figure()[0]).segment(Prompt(0, points=(TOP,)), np.ones((7, 9), np.bool_))
+
+
+class Shot:
+    """A two-coloured figure that walks over textured ground seen by a locked camera, with a blue thing beside it.
+
+    Args:
+        stride_px: how far the figure goes to the right in each frame.
+        other_stride_px: how far the blue thing, which is in front of nothing, goes down in each frame.
+        first, last: frames that the shot has, counted from the one that is clicked.
+        cut_before: frames before this one show another place.
+    """
+
+    SIZE = (180, 320)
+    LIGHT, DARK, BLUE = Point(140, 70), Point(140, 110), Point(225, 90)
+
+    def __init__(
+        self, *, stride_px: int = 2, other_stride_px: int = 0, first: int = -9, last: int = 9, cut_before: int = -100
+    ) -> None:
+        self._stride, self._other_stride = stride_px, other_stride_px
+        self._frames, self._cut = range(first, last + 1), cut_before
+        noise = np.random.default_rng(11).random((2, *self.SIZE, 3)).astype(np.float32)
+        self._grounds = [0.3 + 0.7 * cv2.GaussianBlur(n, (0, 0), 1.5).reshape(*self.SIZE, 3) for n in noise]
+        self._cloth = cv2.GaussianBlur(noise[0, ::-1], (0, 0), 2.0).reshape(*self.SIZE, 3) - np.float32(0.5)
+
+    def figure(self, offset: int = 0) -> Mask:
+        mask = np.zeros(self.SIZE, np.uint8)
+        cv2.ellipse(mask, (140 + self._stride * offset, 90), (24, 44), 0, 0, 360, 1, cv2.FILLED)
+        return mask > 0
+
+    def thing(self, offset: int = 0) -> Mask:
+        mask = np.zeros(self.SIZE, np.bool_)
+        top = 70 + self._other_stride * offset
+        mask[top : top + 40, 200:250] = True
+        return mask
+
+    def frame(self, offset: int) -> RGB:
+        picture = self._grounds[int(offset < self._cut)].copy()
+        moved = np.roll(self._cloth, self._stride * offset, axis=1)
+        lower = np.arange(self.SIZE[0])[:, None] >= 90
+        figure = self.figure(offset)
+        picture[self.thing(offset)] = np.array([0.2, 0.2, 0.8], np.float32)
+        # The light half is of the ground's own mean colour, so that colour alone cannot find it.
+        picture[figure & ~lower] = 0.65 + 0.7 * moved[figure & ~lower]
+        picture[figure & lower] = np.array([0.5, 0.15, 0.1], np.float32) + 0.5 * moved[figure & lower]
+        picture.flags.writeable = False
+        return picture
+
+    def nearby(self, offset: int) -> RGB | None:
+        return self.frame(offset) if offset in self._frames else None
+
+    def click(self, place: Point) -> Mask:
+        return GrabCutSegmenter().prepare(self.frame(0), self.nearby).segment(Prompt(0, points=(place,)))[0].mask
+
+
+@pytest.mark.parametrize("place", [Shot.LIGHT, Shot.DARK])
+def test_segmenter_one_click_on_a_moving_thing_gives_both_its_colours(place: Point) -> None:
+    shot = Shot()
+    assert iou(shot.click(place), shot.figure()) > 0.85
+
+
+def test_segmenter_moving_thing_on_the_first_frame_is_found_whole() -> None:
+    shot = Shot(first=0)
+    assert iou(shot.click(Shot.DARK), shot.figure()) > 0.75
+
+
+def test_segmenter_still_thing_beside_a_moving_one_is_found_alone() -> None:
+    shot = Shot()
+    found = shot.click(Shot.BLUE)
+    assert iou(found, shot.thing()) > 0.9
+    assert not (found & shot.figure()).any()
+
+
+def test_segmenter_thing_that_moves_otherwise_is_left_out() -> None:
+    shot = Shot(other_stride_px=3)
+    assert iou(shot.click(Shot.DARK), shot.figure()) > 0.85
+    assert iou(shot.click(Shot.BLUE), shot.thing()) > 0.85
+
+
+def test_segmenter_cut_nearby_does_no_harm() -> None:
+    shot = Shot(cut_before=0)
+    assert iou(shot.click(Shot.DARK), shot.figure()) > 0.75
+
+
+def test_segmenter_nothing_but_other_places_nearby_is_as_without_frames() -> None:
+    shot = Shot()
+    other = Shot(cut_before=100)
+    prompt = Prompt(0, points=(Shot.DARK,))
+    alone, cut_off, none_there = (
+        GrabCutSegmenter().prepare(shot.frame(0), nearby).segment(prompt)
+        for nearby in (None, other.nearby, lambda _: None)
+    )
+    for answers in (cut_off, none_there):
+        assert [a.score for a in answers] == [a.score for a in alone]
+        assert all(np.array_equal(a.mask, b.mask) for a, b in zip(answers, alone, strict=True))
+
+
+def test_segmenter_still_shot_is_as_without_frames() -> None:
+    shot = Shot(stride_px=0)
+    prompt = Prompt(0, points=(Shot.DARK,))
+    image = GrabCutSegmenter()
+    alone = image.prepare(shot.frame(0)).segment(prompt)[0].mask
+    assert np.array_equal(shot.click(Shot.DARK), alone)
