@@ -165,7 +165,7 @@ class Shot:
         return mask
 
     def frame(self, offset: int) -> RGB:
-        picture = self._grounds[int(offset < self._cut)].copy()
+        picture: RGB = np.asarray(self._grounds[int(offset < self._cut)], np.float32).copy()
         moved = np.roll(self._cloth, self._stride * offset, axis=1)
         lower = np.arange(self.SIZE[0])[:, None] >= 90
         figure = self.figure(offset)

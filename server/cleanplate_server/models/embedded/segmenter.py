@@ -114,8 +114,8 @@ class CutImage:
         found = []
         for start in starts:
             u = self._settle(seeds, start, near=near, motion=motion)
-            score = self._score(u, start, count) + self._motion_contrast(u, judged)
-            found.append((u, float(np.clip(0.5 * score, 0.0, 1.0))))
+            score, moving_score = self._score(u, start, count), self._motion_contrast(u, judged)
+            found.append((u, score if moving_score is None else float(np.clip(0.5 * (score + moving_score), 0.0, 1.0))))
         found.sort(key=lambda pair: -pair[1])
         return tuple(Candidate(self._sharpened(u, seeds), score) for u, score in found[:3])
 
@@ -283,11 +283,13 @@ class CutImage:
         odds = self._palettes[0].log_odds(*weights) + self._palettes[1].log_odds(*weights)
         return float(np.mean(odds[mask] > 0) - np.mean(odds[ring] > 0))
 
-    def _motion_contrast(self, u: Picture, motion: Picture) -> float:
-        """How much more of what moves with it lies inside than in a ring around it."""
+    def _motion_contrast(self, u: Picture, motion: Picture) -> float | None:
+        """How much more of what moves with it lies inside than in a ring around it; None where motion says nothing."""
         mask = u >= 0.5
         ring = (cv2.dilate(mask.astype(np.uint8), np.ones((15, 15), np.uint8)) > 0) & ~mask
-        if not (mask.any() and ring.any() and (motion > 0).any()):
+        if not (motion > 0).any():
+            return None
+        if not (mask.any() and ring.any()):
             return 0.0
         return float(np.mean(motion[mask] > 0) - np.mean(motion[ring] > 0))
 
