@@ -1,4 +1,4 @@
-"""Colour models over the few colours that a picture is made of, and distances that keep to its edges."""
+"""Colour models over a picture's few colours, distances that keep to its edges, and parts of a region by them."""
 
 from __future__ import annotations
 

@@ -110,7 +110,8 @@ class CutImage:
         judged = motion
         if prompt.box is None and count == 0:
             moving, judged = self._moving_starts(motion, seeds.inside)
-            starts = moving + (starts[::2] if moving else starts)
+            # The moving region tells the size; every second guess is enough beside it.
+            starts = moving + (starts[1::2] if moving else starts)
         found = []
         for start in starts:
             u = self._settle(seeds, start, near=near, motion=motion)
