@@ -103,13 +103,13 @@ def fill_holes(
     for shot, holes in shots:
         windows = [w for w in cut_windows(shot) if any(holes.box(frame) is not None for frame in w)]
         missing = [w for w in windows if job.ledger.finished("inpaint", window_name(w)) is None]
-        progress.skip(shot, [w for w in windows if w not in missing], holes)
         work = FillWork(
             media, shot, holes, inpainter, job.ledger.folder, feather_px, patch_layer, job.plate_cache_bytes
         )
         try:
             if missing:
                 work.survey(progress.surveyed)
+            progress.skip([w for w in windows if w not in missing], holes)
             for window, file in job.executor.run(work, missing, progress.filled):
                 job.ledger.finish("inpaint", window_name(window), file)
         finally:
@@ -128,7 +128,7 @@ class FillProgress:
         self._fill_total = sum(_hole_count(shot, holes) for shot, holes in shots)
         self._surveyed = self._filled = 0
 
-    def skip(self, shot: range, windows: Iterable[range], holes: MaskFiles) -> None:
+    def skip(self, windows: Iterable[range], holes: MaskFiles) -> None:
         """Counts windows that were done before."""
         self._filled += sum(_hole_count(window, holes) for window in windows)
         self._job.ledger.progress("inpaint", self._filled, self._fill_total)

@@ -19,16 +19,21 @@ from cleanplate_server.pipeline.spec import (
     TrackOperation,
 )
 from cleanplate_server.pipeline.track import track
+from cleanplate_server.stages.plates import PlateCache
 
-_PROGRAM_BYTES = 350 << 20
+_PROGRAM_BYTES = 192 << 20
+_ENGINE_CACHE_BYTES = 512 << 20
 _ENGINE_BYTES_PER_PIXEL = 220
-"""Float pictures that the engines and the stages hold at once, for each pixel of a frame; measured by `make bench`."""
+"""Float pictures that engines and stages hold at once, for each pixel of a frame; `make bench` measures them."""
 
 
 def estimate_memory_bytes(media: Media) -> int:
     """Host memory that a job on this media needs at most, whatever its length."""
     pixels = media.size[0] * media.size[1]
-    return _PROGRAM_BYTES + PLATE_CACHE_BYTES + _ENGINE_BYTES_PER_PIXEL * pixels
+    plate_bytes = 3 * pixels * (1 if media.format.bit_depth <= 8 else 4 if media.format.is_float else 2)
+    plates = min(PLATE_CACHE_BYTES, PlateCache.LIMIT_COUNT * plate_bytes)
+    pieces = min(_ENGINE_CACHE_BYTES, PlateCache.LIMIT_COUNT * 13 * pixels)
+    return _PROGRAM_BYTES + plates + pieces + _ENGINE_BYTES_PER_PIXEL * pixels
 
 
 def run_job(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:

@@ -35,6 +35,9 @@ class PlateCache:
         limit_bytes: plates beyond it are forgotten, the longest unused first; at least two are kept.
     """
 
+    LIMIT_COUNT = 64
+    """Plates kept where they are small: what engines ask for again, and no more however long the clip is."""
+
     def __init__(self, source: PlateSource, limit_bytes: int) -> None:
         self._source = source
         self._limit_bytes = limit_bytes
@@ -49,7 +52,7 @@ class PlateCache:
         plate = self._source.plate(frame)
         self._plates[frame] = plate
         self._held_bytes += _plate_bytes(plate)
-        while self._held_bytes > self._limit_bytes and len(self._plates) > 2:
+        while len(self._plates) > (2 if self._held_bytes > self._limit_bytes else self.LIMIT_COUNT):
             _, oldest = self._plates.popitem(last=False)
             self._held_bytes -= _plate_bytes(oldest)
         return plate

@@ -75,7 +75,7 @@ class PlateInpainter:
 
     @property
     def info(self) -> EngineInfo:
-        return EngineInfo("plate")
+        return EngineInfo("embedded")
 
     def survey(self, shot: MaskedFrames, folder: Path, tick: Tick) -> PlateFiller:
         """Walks the shot once and measures the camera's motion; see ``Inpainter.survey``."""

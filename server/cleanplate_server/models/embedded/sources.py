@@ -15,6 +15,8 @@ from cleanplate_server.models.embedded.camera import Homography, move
 from cleanplate_server.models.protocols import RGB, Box, Luma, Mask, MaskedFrames
 
 _CACHE_BYTES = 512 << 20
+_CACHE_COUNT = 64
+"""Pieces kept: twice what one frame looks at, so that its neighbours find them again and a long shot needs no more."""
 _TILE_PX = 64
 _HOLE_GROW_PX = 2
 _LARGEST_CROP = 6.0
@@ -262,7 +264,7 @@ class SourceReader:
         kept = outer, np.ascontiguousarray(self._shot.rgb(frame, outer)), free
         self._kept[frame] = kept
         self._bytes += kept[1].nbytes + kept[2].nbytes
-        while self._bytes > _CACHE_BYTES and len(self._kept) > 1:
+        while (self._bytes > _CACHE_BYTES or len(self._kept) > _CACHE_COUNT) and len(self._kept) > 1:
             self._drop(next(iter(self._kept)))
         return kept
 
