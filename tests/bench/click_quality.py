@@ -55,8 +55,9 @@ def click_through(picture: Path, truth: Mask, out: Path | None, *, alone: bool) 
     rgb, number = read(picture), int(picture.stem)
     assert rgb is not None
 
-    def nearby(offset: int) -> RGB | None:
-        return read(picture.with_stem(f"{number + offset:05d}"))
+    def nearby(offset: int, size: tuple[int, int]) -> RGB | None:
+        other = read(picture.with_stem(f"{number + offset:05d}"))
+        return None if other is None else cv2.resize(other, size[::-1], interpolation=cv2.INTER_AREA)
 
     image = GrabCutSegmenter().prepare(rgb, None if alone else nearby)
     points: list[Point] = []

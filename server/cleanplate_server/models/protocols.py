@@ -26,8 +26,9 @@ Flow = NDArray[np.float32]
 EngineKind = Literal["segmenter", "propagator", "inpainter", "matter"]
 Effort = Literal["fast", "balanced", "best"]
 
-Nearby = Callable[[int], RGB | None]
-"""Gives the frame so many frames later (earlier if negative), or None where the media has none."""
+Nearby = Callable[[int, tuple[int, int]], RGB | None]
+"""Gives the frame so many frames later (earlier if negative, 0 is the frame itself), averaged down to (height, width);
+None where there is none."""
 
 Tick = Callable[[int], None]
 """Called with a frame number each time an engine has done one; raises JobCancelledError to stop it."""

@@ -7,6 +7,7 @@ is interpolated linearly, and averaged back, at the place where the media says t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -42,13 +43,17 @@ def luma_weights(tags: ColorTags, height: int) -> tuple[float, float]:
     """
     matrix = tags.matrix
     if matrix in (0, _UNSPECIFIED):
-        matrix = 5 if height <= 576 else 1
+        matrix = _usual_matrix(height)
     if matrix not in _LUMA_WEIGHTS:
         raise MediaError(
             f"the media's colour matrix is H.273 number {matrix}, which is not supported;"
             " convert it to BT.709 or BT.2020 non-constant luminance"
         )
     return _LUMA_WEIGHTS[matrix]
+
+
+def _usual_matrix(height: int) -> int:
+    return 5 if height <= 576 else 1
 
 
 def code_scale(format: PixelFormat, tags: ColorTags) -> tuple[float, float, float, float]:
@@ -114,6 +119,25 @@ def to_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, box: B
     return _transform(ycc[inner], _to_rgb_matrix(tags, height))
 
 
+def to_small_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, size: tuple[int, int]) -> RGB:
+    """float32 [h, w, 3] RGB averaged down to (height, width); much cheaper than ``to_rgb`` and a resize.
+
+    At this size the chroma samples' exact places no longer matter.
+    """
+    planes_of_colour = planes[: 1 if format.model == "gray" else 3]
+    small = [_averaged(plane, size) for plane in planes_of_colour]
+    return to_rgb(small, replace(format, chroma_shift=(0, 0), has_alpha=False), with_matrix(tags, planes[0].shape[0]))
+
+
+def _averaged(plane: Plane, size: tuple[int, int]) -> FloatPlane:
+    return np.asarray(cv2.resize(plane.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def with_matrix(tags: ColorTags, height: int) -> ColorTags:
+    """Tags whose matrix is no longer left to the height of the picture."""
+    return tags if tags.matrix != _UNSPECIFIED else replace(tags, matrix=_usual_matrix(height))
+
+
 def from_rgb(rgb: RGB, format: PixelFormat, tags: ColorTags, picture_height: int) -> tuple[FloatPlane, ...]:
     """Float planes, in code values but neither rounded nor clipped, of an RGB picture; without alpha.
 
@@ -170,10 +194,10 @@ def _upsample(small: FloatPlane, format: PixelFormat, tags: ColorTags, size: tup
     """Chroma to luma resolution by linear interpolation at the samples' true places."""
     out = small
     if format.chroma_shift[1]:
-        out = _upsample_rows(out, 1 << format.chroma_shift[1], _row_phase(tags))
+        out = _upsample_along(out, 1 << format.chroma_shift[1], _row_phase(tags), axis=0)
     if format.chroma_shift[0]:
         phase = 0.0 if tags.chroma_location in _CHROMA_LEFT_COLUMN else 0.5
-        out = _upsample_rows(np.ascontiguousarray(out.T), 1 << format.chroma_shift[0], phase).T
+        out = _upsample_along(out, 1 << format.chroma_shift[0], phase, axis=1)
     return out[: size[0], : size[1]]
 
 
@@ -184,15 +208,21 @@ def _row_phase(tags: ColorTags) -> float:
     return 1.0 if tags.chroma_location in _CHROMA_BOTTOM_ROW else 0.5
 
 
-def _upsample_rows(small: FloatPlane, factor: int, phase: float) -> FloatPlane:
-    before = np.concatenate([small[:1], small[:-1]])
-    after = np.concatenate([small[1:], small[-1:]])
-    out = np.empty((small.shape[0] * factor, small.shape[1]), np.float32)
-    for row in range(factor):
-        offset = (row - phase * (factor - 1)) / factor
-        neighbour = after if offset > 0 else before
-        weight = np.float32(abs(offset))
-        out[row::factor] = small * (1 - weight) + neighbour * weight if weight else small
+def _upsample_along(small: FloatPlane, factor: int, phase: float, *, axis: int) -> FloatPlane:
+    edge = [(0, 0), (0, 0)]
+    edge[axis] = (1, 1)
+    padded = np.pad(small, edge, mode="edge")
+    shape = list(small.shape)
+    shape[axis] *= factor
+    out = np.empty(shape, np.float32)
+    for place in range(factor):
+        offset = (place - phase * (factor - 1)) / factor
+        start = 2 if offset > 0 else 0
+        neighbour = padded[start : start + len(small)] if axis == 0 else padded[:, start : start + small.shape[1]]
+        mixed = cv2.addWeighted(small, 1 - abs(offset), neighbour, abs(offset), 0) if offset else small
+        out[(slice(place, None, factor), slice(None)) if axis == 0 else (slice(None), slice(place, None, factor))] = (
+            mixed
+        )
     return out
 
 

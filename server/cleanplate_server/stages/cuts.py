@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import cv2
 import numpy as np
 from scenedetect import AdaptiveDetector, FrameTimecode
 
-from cleanplate_server.clip import Media, PixelFormat, Plate
-from cleanplate_server.models.protocols import RGB
-from cleanplate_server.stages.color import to_rgb
+from cleanplate_server.clip import Media, Plate
+from cleanplate_server.stages.color import to_small_rgb
 
 _WORKING_WIDTH_PX = 256
 """Cuts are seen as well in a small picture."""
@@ -49,15 +47,7 @@ def cut_shots(frames: range, cuts: Iterable[int]) -> list[range]:
 
 def _thumbnail(plate: Plate, media: Media) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """uint8 [h, w, 3] BGR, as the detector takes it."""
-    step = max(1, plate.planes[0].shape[1] // _WORKING_WIDTH_PX)
-    shift_x, shift_y = media.format.chroma_shift
-    rows, columns = max(1, step >> shift_y), max(1, step >> shift_x)
-    is_chroma = [media.format.model == "yuv" and i in (1, 2) for i in range(len(plate.planes))]
-    small = [p[::rows, ::columns] if c else p[::step, ::step] for p, c in zip(plate.planes, is_chroma, strict=True)]
-    height, width = (min(p.shape[i] for p in small) for i in (0, 1))
-    rgb: RGB = to_rgb([p[:height, :width] for p in small], _without_subsampling(media), media.tags)
+    height, width = plate.planes[0].shape
+    size = max(1, height * _WORKING_WIDTH_PX // width), _WORKING_WIDTH_PX
+    rgb = to_small_rgb(plate.planes, media.format, media.tags, size)
     return np.clip(np.rint(cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR) * 255), 0, 255).astype(np.uint8)
-
-
-def _without_subsampling(media: Media) -> PixelFormat:
-    return replace(media.format, chroma_shift=(0, 0))

@@ -13,8 +13,12 @@ import numpy as np
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import MaskError, PromptError, RangeError
 from cleanplate_server.models.protocols import RGB, Candidate, Key, PreparedImage, Prompt, Segmenter
-from cleanplate_server.stages.color import to_rgb
+from cleanplate_server.stages.color import to_rgb, to_small_rgb
 from cleanplate_server.stages.decode import Decoder
+from cleanplate_server.stages.plates import PlateCache
+
+_PLATE_BYTES = 256 << 20
+"""The prompted frame and those nearby, so that a prompt on the next frame decodes little."""
 
 SegmenterFactory = Callable[[str], Segmenter]
 """Gives a segmenter by name, or the preferred one for an empty name."""
@@ -103,6 +107,7 @@ class ClipSession:
         self.media = media
         self._segmenters = segmenters
         self._decoder = Decoder(media)
+        self._plates = PlateCache(self._decoder, _PLATE_BYTES)
         self._prepared: OrderedDict[tuple[int, str], PreparedImage] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -149,14 +154,14 @@ class ClipSession:
     def _prepare(self, frame: int, segmenter: Segmenter) -> PreparedImage:
         place = (frame, segmenter.info.name)
         if place not in self._prepared:
-            self._prepared[place] = segmenter.prepare(self._rgb(frame), lambda offset: self._nearby(frame + offset))
+            rgb = to_rgb(self._plates.plate(frame).planes, self.media.format, self.media.tags)
+            self._prepared[place] = segmenter.prepare(rgb, lambda offset, size: self._small(frame + offset, size))
             while len(self._prepared) > self._PREPARED_LIMIT:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(place)
         return self._prepared[place]
 
-    def _nearby(self, frame: int) -> RGB | None:
-        return self._rgb(frame) if 0 <= frame < self.media.frame_count else None
-
-    def _rgb(self, frame: int) -> RGB:
-        return to_rgb(self._decoder.plate(frame).planes, self.media.format, self.media.tags)
+    def _small(self, frame: int, size: tuple[int, int]) -> RGB | None:
+        if not 0 <= frame < self.media.frame_count:
+            return None
+        return to_small_rgb(self._plates.plate(frame).planes, self.media.format, self.media.tags, size)

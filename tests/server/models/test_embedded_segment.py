@@ -176,8 +176,10 @@ class Shot:
         picture.flags.writeable = False
         return picture
 
-    def nearby(self, offset: int) -> RGB | None:
-        return self.frame(offset) if offset in self._frames else None
+    def nearby(self, offset: int, size: tuple[int, int]) -> RGB | None:
+        if offset not in self._frames:
+            return None
+        return np.asarray(cv2.resize(self.frame(offset), size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
     def click(self, place: Point) -> Mask:
         return GrabCutSegmenter().prepare(self.frame(0), self.nearby).segment(Prompt(0, points=(place,)))[0].mask
@@ -215,10 +217,14 @@ def test_segmenter_cut_nearby_does_no_harm() -> None:
 def test_segmenter_nothing_but_other_places_nearby_is_as_without_frames() -> None:
     shot = Shot()
     other = Shot(cut_before=100)
+
+    def foreign(offset: int, size: tuple[int, int]) -> RGB | None:
+        return (other if offset else shot).nearby(offset, size)
+
     prompt = Prompt(0, points=(Shot.DARK,))
     alone, cut_off, none_there = (
         GrabCutSegmenter().prepare(shot.frame(0), nearby).segment(prompt)
-        for nearby in (None, other.nearby, lambda _: None)
+        for nearby in (None, foreign, lambda offset, size: None)
     )
     for answers in (cut_off, none_there):
         assert [a.score for a in answers] == [a.score for a in alone]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cleanplate_server.clip import ColorTags, Media, PixelFormat, Plate
 from cleanplate_server.models.protocols import Box, CleanRegion
-from cleanplate_server.stages.color import from_rgb, to_luma, to_rgb
+from cleanplate_server.stages.color import from_rgb, to_luma, to_rgb, to_small_rgb
 from cleanplate_server.stages.composite import (
     composite,
     empty_plate,
@@ -215,3 +215,19 @@ def test_matte_is_black_and_white_in_the_formats_range(format: PixelFormat, blac
     whole = paste(base, matte(alpha, 0, Box(4, 4, 8, 8), format, tags), format)
     assert (whole.planes[0][alpha == 1] == white).all()
     assert (whole.planes[0][alpha == 0] == black).all()
+
+
+@pytest.mark.parametrize("format", FORMATS, ids=lambda f: f.name)
+@pytest.mark.parametrize("tags", TAGS)
+def test_small_rgb_is_the_rgb_averaged_down(format: PixelFormat, tags: ColorTags) -> None:
+    size = (64, 96)
+    planes = []
+    for plane in a_plate(format, size).planes:
+        y, x = np.mgrid[0 : plane.shape[0], 0 : plane.shape[1]]
+        ramp = (0.3 + 0.2 * x / plane.shape[1] + 0.2 * y / plane.shape[0]) * (
+            format.max_code if not format.is_float else 1
+        )
+        planes.append(ramp.astype(sample_dtype(format)))
+    small = to_small_rgb(planes, format, tags, (16, 24))
+    whole = to_rgb(planes, format, tags).reshape(16, 4, 24, 4, 3).mean((1, 3))
+    assert np.abs(small - whole).max() < 0.02

@@ -82,7 +82,7 @@ class CutImage:
         # A step costs 1 on an edge and little on smooth ground, so that distance means "how much is between".
         self._steps = (1.02 - self._weights[0], 1.02 - self._weights[1])
         self._palettes = (Palette.of(self._lab, radius_px=0), Palette.of(self._lab, radius_px=4))
-        self._movement = None if nearby is None else Movement.of(self._small, self._around(nearby))
+        self._movement = None if nearby is None else self._look_around(nearby)
 
     @property
     def _exactness(self) -> float:
@@ -91,11 +91,16 @@ class CutImage:
     def _shrunk(self, picture: RGB) -> RGB:
         return np.asarray(cv2.resize(picture, self._size[::-1], interpolation=cv2.INTER_AREA), np.float32)
 
-    def _around(self, nearby: Nearby) -> list[list[RGB]]:
-        """Frames before and after at working size, asked for in order of time, which decodes fastest."""
-        before, after = [-away for away in reversed(_NEARBY_FRAMES)], _NEARBY_FRAMES
-        sides = ([nearby(offset) for offset in side] for side in (before, after))
-        return [[_clipped(self._shrunk(rgb)) for rgb in side if rgb is not None] for side in sides]
+    def _look_around(self, nearby: Nearby) -> Movement | None:
+        """What moves, by frames at working size, asked for in order of time, which decodes fastest.
+
+        The frame itself is asked for too: made small in the same way as the others it lies on them exactly.
+        """
+        before = [nearby(-away, self._size) for away in reversed(_NEARBY_FRAMES)]
+        own = nearby(0, self._size)
+        after = [nearby(away, self._size) for away in _NEARBY_FRAMES]
+        sides = [[_clipped(rgb) for rgb in side if rgb is not None] for side in (before, after)]
+        return Movement.of(self._small if own is None else _clipped(own), sides)
 
     def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
         """Finds the object; see `PreparedImage.segment`."""
