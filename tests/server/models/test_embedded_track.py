@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
 from cleanplate_server.errors import MaskError
 from cleanplate_server.models.embedded.flow import DisFlow, sample_along
-from cleanplate_server.models.embedded.propagator import FlowPropagator
+from cleanplate_server.models.embedded.motion import StillGround
+from cleanplate_server.models.embedded.propagator import FlowPropagator, look_at
 from cleanplate_server.models.protocols import RGB, Box, Key, Luma, Mask
 
 SIZE = (97, 131)
@@ -114,12 +117,105 @@ def test_propagator_object_hidden_gives_empty_masks_and_finds_it_again() -> None
     assert iou(found[LAST], shot.disk(LAST, 1)) > 0.7
 
 
-def test_propagator_asked_for_near_frames_only() -> None:
-    shot = DrawnShot()
-    tracker = FlowPropagator().follow(shot, [shot.key(0)], [shot.key(0)])
+class PaleLegShot(DrawnShot):
+    """A red block with a belly and a leg as pale as the ground walks right; a blue one comes from there.
+
+    Args:
+        pan_px: pixels that the camera moves each frame.
+    """
+
+    LAST = 59
+    SIZE = (150, 260)
+
+    def __init__(self, pan_px: int = 0) -> None:
+        super().__init__(size=self.SIZE)
+        self._pan_px = pan_px
+        noise = np.random.default_rng(4).random((150, 260 + 60 * pan_px, 1)).astype(np.float32)
+        self._wide = 0.7 + 2.0 * (cv2.GaussianBlur(noise, (0, 0), 4.0)[..., None] - 0.5) * np.ones(3, np.float32)
+
+    @property
+    def frames(self) -> range:
+        return range(self.LAST + 1)
+
+    def disk(self, frame: int, number: int) -> Mask:
+        return self._body(frame) | self._leg(frame)
+
+    def _body(self, frame: int) -> Mask:
+        return self._block(frame, (30, 55, 10, 40))
+
+    def _belly(self, frame: int) -> Mask:
+        return self._block(frame, (43, 55, 10, 40))
+
+    def _leg(self, frame: int) -> Mask:
+        return self._block(frame, (55, 80, 12, 20))
+
+    def blue(self, frame: int) -> Mask:
+        return self._block(-frame, (20, 85, 125, 143))
+
+    def _block(self, frame: int, place: tuple[int, int, int, int]) -> Mask:
+        mask = np.zeros(self.SIZE, np.bool_)
+        mask[place[0] : place[1], place[2] + frame : place[3] + frame] = True
+        return mask
+
+    def rgb(self, frame: int, box: Box | None = None) -> RGB:
+        self.asked.append(frame)
+        left = frame * self._pan_px
+        picture = self._wide[:, left : left + 260].astype(np.float32)
+        picture[self.blue(frame)] = (0.1, 0.2, 0.9)
+        picture[self._body(frame)] = (0.9, 0.1, 0.1)
+        picture[self._leg(frame) | self._belly(frame)] = (0.82, 0.8, 0.78)
+        return picture if box is None else picture[box.slices]
+
+
+def test_propagator_pale_leg_on_still_ground_is_found_again_though_the_key_misses_it() -> None:
+    shot = PaleLegShot()
+    key = Key(10, 1, shot._body(10))
+    tracker = FlowPropagator().follow(shot, [key], [key])
+    found = {frame: tracker.step(frame)[0] >= 0.5 for frame in range(11, 41)}
+    assert iou(found[40], shot.disk(40, 1)) > 0.85
+    others = shot.blue(40) & ~shot.disk(40, 1)
+    assert np.count_nonzero(found[40] & others) < 0.05 * np.count_nonzero(others)
+
+
+def test_propagator_still_ground_resumed_gives_identical_frames() -> None:
+    shot = PaleLegShot()
+    key = Key(10, 1, shot._body(10))
+    tracker = FlowPropagator().follow(shot, [key], [key])
+    for frame in range(11, 17):
+        tracker.step(frame)
+    resumed = FlowPropagator().follow(shot, [key], [key], tracker.save())
+    for frame in range(17, 20):
+        assert np.array_equal(tracker.step(frame), resumed.step(frame))
+    assert tracker.save() == resumed.save()
+
+
+def test_propagator_asked_for_few_frames_besides_its_own() -> None:
+    shot = PaleLegShot()
+    tracker = FlowPropagator().follow(shot, [shot.key(0, 1)], [shot.key(0, 1)])
     shot.asked.clear()
-    tracker.step(1)
-    assert set(shot.asked) <= {0, 1}
+    for frame in range(1, 21):
+        tracker.step(frame)
+    assert len(shot.asked) <= 20 + 60 // 5
+
+
+def test_still_ground_locked_camera_shows_what_moves() -> None:
+    shot = PaleLegShot()
+    change = StillGround(shot, shot.size).change(30, look_at(shot.rgb(30), shot.size).rgb)
+    moving = shot.disk(30, 1) | shot.blue(30)
+    assert change.certainty > 0.9
+    assert iou(change.level >= 0.4, moving) > 0.7
+    grown = cv2.dilate(moving.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    assert change.level[~grown].mean() < 0.01
+    assert change.faint[shot._leg(30)].mean() > 0.5
+    assert change.faint[shot.blue(30)].mean() < 0.3
+
+
+@pytest.mark.parametrize(("make", "frame"), [(lambda: PaleLegShot(pan_px=2), 30), (PaleLegShot, 2), (DrawnShot, 4)])
+def test_still_ground_moving_camera_or_end_of_shot_says_nothing(make: Callable[[], DrawnShot], frame: int) -> None:
+    shot = make()
+    change = StillGround(shot, shot.size).change(frame, look_at(shot.rgb(frame), shot.size).rgb)
+    assert change.certainty == 0.0
+    assert not change.level.any()
 
 
 @pytest.mark.parametrize("size", [(16, 16), (17, 33), (1, 40)])

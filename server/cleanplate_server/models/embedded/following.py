@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cleanplate_server.models.embedded.appearance import Features, PixelClassifier
 from cleanplate_server.models.embedded.edges import cut, edge_weights
 from cleanplate_server.models.embedded.flow import sample_along
-from cleanplate_server.models.embedded.motion import local_motion, motion_evidence
+from cleanplate_server.models.embedded.motion import Change, local_motion, motion_evidence
 from cleanplate_server.models.embedded.state import Stored
 from cleanplate_server.models.protocols import Box, Flow, Mask
 
@@ -36,6 +36,17 @@ _SEARCH_GROWTH = 0.15
 """How much farther a lost object is looked for each frame, in parts of its size."""
 _SMOOTHNESS = 2.0
 
+_MOVING, _SURELY_MOVING = 0.3, 0.6
+"""Share of an object that must show change before the lack of it means ground."""
+_FOR_CHANGE, _FOR_REST = 2.0, 3.0
+_EXPLAINED = 0.7
+"""Part of a doubt about looks that faint change takes away: what looks like ground is not ground where that changed."""
+_FAINTEST = 0.3
+"""Faint change beyond which what was not found is no lesson: it may be a limb that was missed."""
+_LIMB_SHARE = 0.4
+_LIMB_DOUBT = 3.0
+"""How far from the expected place a limb may be found by its change, in parts of the object's size, and its doubt."""
+
 
 @dataclass
 class Scene:
@@ -46,6 +57,7 @@ class Scene:
         lab: float32 [h, w, 3] L*a*b* over 100.
         features: float32 [h, w, F].
         motion: float32 [h, w, 2] to the frame before; ``camera`` the background's part of it.
+        change: what a locked camera shows to be no ground.
     """
 
     frame: int
@@ -53,6 +65,7 @@ class Scene:
     features: Features
     motion: Flow
     camera: Flow
+    change: Change
 
 
 @dataclass
@@ -114,8 +127,13 @@ class Followed:
         self.chance, self.body = np.zeros_like(expected), body
         if box is None:
             return
-        evidence = self._evidence(scene, body, own, box)
-        evidence += self._place(expected[box.slices], possible[box.slices])
+        trust = self._trust(scene, expected)
+        evidence = self._evidence(scene, body, own, box, trust)
+        place = self._place(expected[box.slices], possible[box.slices])
+        if trust > 0.0:
+            limbs = self._limbs(scene.change.faint[box.slices], expected[box.slices])
+            place[limbs] = np.maximum(place[limbs], trust * (_OUTSIDE_BOUND - _LIMB_DOUBT) - _OUTSIDE_BOUND)
+        evidence += place
         labels = cut(evidence, edge_weights(scene.lab[box.slices]), smoothness=_SMOOTHNESS)
         self.chance[box.slices] = keep_expected_parts(labels, possible[box.slices])
         self.body = np.maximum(self.chance, body)
@@ -136,11 +154,34 @@ class Followed:
             scene.motion, weight, radius_px=radius, otherwise=np.broadcast_to(middle, scene.motion.shape)
         )
 
-    def _evidence(self, scene: Scene, body: Picture, own: Flow, box: Box) -> Picture:
+    def _trust(self, scene: Scene, expected: Picture) -> float:
+        """How far change tells this object from the ground, 0 to 1: not at all while the object rests."""
+        seen = expected > 0.5
+        if scene.change.certainty == 0.0 or not seen.any():
+            return 0.0
+        moving = float(scene.change.level[seen].mean())
+        return scene.change.certainty * float(np.clip((moving - _MOVING) / (_SURELY_MOVING - _MOVING), 0.0, 1.0))
+
+    def _limbs(self, changed: Picture, expected: Picture) -> Mask:
+        """Faintly changed pixels, bool [box], that hang together with the object and are not far from it."""
+        inside = expected > 0.5
+        if not inside.any():
+            return np.zeros(inside.shape, np.bool_)
+        _, parts = cv2.connectedComponents(((changed >= 0.4) | inside).astype(np.uint8), connectivity=8)
+        away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 3)
+        touching = np.zeros(int(parts.max()) + 1, np.bool_)
+        touching[parts[inside]] = True
+        return np.asarray(touching[parts] & ~inside & (away < _LIMB_SHARE * np.sqrt(self.area)))
+
+    def _evidence(self, scene: Scene, body: Picture, own: Flow, box: Box, trust: float) -> Picture:
         """Adds up what its looks and its motion say: float32 [box] log odds."""
         rows = scene.features[box.slices]
         looks = self.classifier.log_odds(rows.reshape(-1, rows.shape[-1])).reshape(box.size)
         looks = _APPEARANCE * np.clip(looks, -_APPEARANCE_BOUND, _APPEARANCE_BOUND)
+        if trust > 0.0:
+            level, faint = scene.change.level[box.slices], scene.change.faint[box.slices]
+            looks = np.where(looks < 0.0, looks * (1.0 - np.float32(_EXPLAINED * trust) * faint), looks)
+            looks += trust * (_FOR_CHANGE * faint - _FOR_REST * (1.0 - np.clip(level / 0.4, 0.0, 1.0)))
         size = float(np.sqrt(max(1.0, self.area)))
         outside = 1.0 - cv2.dilate(body, np.ones((5, 5), np.uint8))
         around = local_motion(scene.motion, outside, radius_px=max(4, int(0.3 * size)), otherwise=scene.camera)
@@ -181,7 +222,11 @@ class Followed:
         edge = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((5, 5), np.uint8)) > 0
         # A part that was missed just now must not be learned as surroundings, or it never comes back.
         sure = ~edge & (mask | (self.body < 0.4))
-        fresh = draw_samples(scene.features, mask, sure, count=_FRESH_COUNT, seed=scene.frame)
+        change = scene.change
+        if change.certainty > 0.0:
+            sure &= mask | (change.faint < _FAINTEST)
+        others = ~mask & sure & (change.certainty * change.level > 0.5)
+        fresh = draw_samples(scene.features, mask, sure, count=_FRESH_COUNT, seed=scene.frame, others=others)
         self.own_samples = np.concatenate([self.own_samples, fresh])[-MEMORY_COUNT:]
         teach(self.classifier, self.key_samples, self.own_samples, steps=LATER_STEPS, seed=scene.frame)
 
@@ -217,13 +262,26 @@ def region_around(weight: Mask, *, share: float = 0.3, least_px: int = 12) -> Bo
     return Box(max(0, x0 - margin), max(0, y0 - margin), min(width, x1 + margin), min(height, y1 + margin))
 
 
-def draw_samples(features: Features, mask: Mask, sure: Mask, *, count: int, seed: int) -> Features:
-    """Draws up to ``count`` labelled samples of the object, and as many of what is around it and far from it."""
+def draw_samples(
+    features: Features, mask: Mask, sure: Mask, *, count: int, seed: int, others: Mask | None = None
+) -> Features:
+    """Draws up to ``count`` labelled samples of the object, and as many of what is around it and far from it.
+
+    Args:
+        features: float32 [h, w, F].
+        mask, sure: bool [h, w], the object, and where that is certain.
+        count: samples of each label, apart from those of ``others``.
+        seed: of the draw.
+        others: bool [h, w], other moving things, of which half as many are drawn besides.
+    """
     draw = np.random.default_rng(seed)
     reach = max(8, int(0.5 * np.sqrt(np.count_nonzero(mask))))
     near = cv2.dilate(mask.astype(np.uint8), np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)) > 0
+    kinds = [(mask & sure, 1.0, 1.0), (near & ~mask & sure, 0.0, 0.6), (~near & sure, 0.0, 0.4)]
+    if others is not None:
+        kinds.append((others, 0.0, 0.5))
     parts = []
-    for where, label, share in ((mask & sure, 1.0, 1.0), (near & ~mask & sure, 0.0, 0.6), (~near & sure, 0.0, 0.4)):
+    for where, label, share in kinds:
         places = np.flatnonzero(where)
         if len(places):
             chosen = draw.choice(places, min(len(places), int(count * share)), replace=False)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.flow import DisFlow, sample_along
-from cleanplate_server.models.protocols import RGB, Flow, Mask
+from cleanplate_server.models.embedded.flow import DisFlow, sample_along, to_bytes
+from cleanplate_server.models.protocols import RGB, Flow, Frames, Mask
 
 Picture = NDArray[np.float32]
 
@@ -37,6 +37,14 @@ _HOLE_SHARE = 0.01
 _HOLE = -0.2
 """What is enclosed by change, up to a share of the picture, may be smooth cloth or ground: log odds near none."""
 _AGAINST_OTHER = 1.0
+
+_SPACING, _NEAREST, _FARTHEST, _AHEAD = 5, 4, 24, 20
+"""Frames whose number this divides are compared with, so far away; read so many at a time beyond what is needed."""
+_LOCKED_PX, _UNLOCKED_PX = 0.35, 0.7
+_LOCKED_REST, _UNLOCKED_REST = 0.015, 0.03
+"""Motion between compared frames and usual difference of them up to which a camera stands still, and surely moves."""
+_FAINT, _PLAIN = 0.12, 0.24
+"""Colour differences from the ground up to which a thing may be taken for it, and beyond which it may not."""
 
 
 def camera_motion(motion: Flow, free: Mask) -> Flow:
@@ -221,3 +229,94 @@ def _changes(picture: RGB, there: RGB) -> tuple[Picture, float]:
         smooth = np.asarray(cv2.blur(change, (3, 3)), np.float32)
         levels.append(np.clip(smooth / np.float32(2.0 * noise) - np.float32(0.25), 0.0, 1.0))
     return np.asarray(np.maximum(levels[0], levels[1]), np.float32), rest
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a frame of a locked camera shows that other frames do not.
+
+    Args:
+        level: float32 [h, w] in [0, 1], how surely a pixel shows another thing than before and than after.
+        faint: float32 [h, w] in [0, 1], the part of it where that thing looks much like what it hides, so that looks
+            alone would miss it.
+        certainty: 0 to 1, how surely the camera stands still and both directions in time were seen.
+    """
+
+    level: Picture
+    faint: Picture
+    certainty: float
+
+
+@dataclass
+class StillGround:
+    """Pictures before and after a frame, compared pixel by pixel; says nothing where the camera moves.
+
+    What it says of a frame depends on the shot alone, never on the frames asked for before.
+
+    Args:
+        frames: the shot.
+        size: (height, width) to compare at.
+    """
+
+    frames: Frames
+    size: tuple[int, int]
+    _pictures: dict[int, NDArray[np.uint8]] = field(default_factory=dict)
+    _steps_px: dict[int, float] = field(default_factory=dict)
+
+    def change(self, frame: int, picture: NDArray[np.uint8]) -> Change:
+        """Compares the picture of a frame, uint8 [h, w, 3] in R, G, B, with those around it."""
+        around = self._numbers(frame, _FARTHEST)
+        if any(n not in self._pictures for n in around):
+            self._read(self._numbers(frame, _FARTHEST + _AHEAD))
+        before = [n for n in around if n <= frame - _NEAREST]
+        after = [n for n in around if n >= frame + _NEAREST]
+        moved_px = max((self._step_px(n) for n in around[:-1]), default=_UNLOCKED_PX)
+        if not before or not after or moved_px >= _UNLOCKED_PX:
+            none = np.zeros(self.size, np.float32)
+            return Change(none, none, 0.0)
+        found = [[_difference(picture, self._pictures[n]) for n in side] for side in (before, after)]
+        # A foot that rests for some frames was elsewhere before; what one direction shows to be still is still.
+        apart = np.min([np.max([apart for apart, _ in side], axis=0) for side in found], axis=0)
+        rest = float(np.mean([rest for side in found for _, rest in side]))
+        level = np.clip(apart / np.float32(2.0 * (_CHANGE_NOISE + 2.0 * rest)) - np.float32(0.25), 0.0, 1.0)
+        closed = cv2.morphologyEx(level, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, _CLOSED))
+        filled = np.where(pinholes(closed >= 0.4, _HOLE_SHARE) & (closed < 0.4), np.float32(0.4), closed)
+        faint = closed * np.clip((_PLAIN - apart) / np.float32(_PLAIN - _FAINT), 0.0, 1.0)
+        certainty = _falling(moved_px, _LOCKED_PX, _UNLOCKED_PX) * _falling(rest, _LOCKED_REST, _UNLOCKED_REST)
+        return Change(np.asarray(filled, np.float32), np.asarray(faint, np.float32), certainty)
+
+    def _numbers(self, frame: int, reach: int) -> list[int]:
+        shot = self.frames.frames
+        first, last = max(shot.start, frame - reach), min(shot.stop - 1, frame + reach)
+        return list(range(first + -first % _SPACING, last + 1, _SPACING))
+
+    def _read(self, numbers: list[int]) -> None:
+        """Reads what is not held, in order of time and many at once, since going there and back costs decoding."""
+        self._pictures = {n: self._pictures[n] if n in self._pictures else self._small(n) for n in numbers}
+        self._steps_px = {n: length for n, length in self._steps_px.items() if n in self._pictures}
+
+    def _small(self, frame: int) -> NDArray[np.uint8]:
+        rgb = np.clip(np.nan_to_num(self.frames.rgb(frame)), 0.0, 1.0).astype(np.float32)
+        return to_bytes(np.asarray(cv2.resize(rgb, self.size[::-1], interpolation=cv2.INTER_AREA), np.float32))
+
+    def _step_px(self, number: int) -> float:
+        """Pixels that most of the picture moves from one held picture to the next."""
+        if number not in self._steps_px:
+            grey, later = (cv2.cvtColor(self._pictures[n], cv2.COLOR_RGB2GRAY) for n in (number, number + _SPACING))
+            motion = DisFlow().flow_of_bytes(np.asarray(grey, np.uint8), np.asarray(later, np.uint8))
+            # The median, not a fitted camera: a fit to ground with little to see on it wanders where all is still.
+            self._steps_px[number] = float(np.median(np.linalg.norm(motion, axis=-1)))
+        return self._steps_px[number]
+
+
+def _difference(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> tuple[Picture, float]:
+    """How far each pixel differs, float32 [h, w] nominal 0 to 1, and the difference below which most of them stay."""
+    apart = cv2.absdiff(picture, other)
+    most = cv2.max(cv2.max(apart[..., 0], apart[..., 1]), apart[..., 2])
+    rest = float(np.quantile(most[::4, ::4], _USUAL_QUANTILE)) / 255.0
+    smooth = np.asarray(cv2.blur(most.astype(np.float32), (3, 3)), np.float32) / np.float32(255.0)
+    return smooth, rest
+
+
+def _falling(value: float, full: float, none: float) -> float:
+    return float(np.clip((none - value) / (none - full), 0.0, 1.0))

@@ -13,7 +13,7 @@ from cleanplate_server.errors import MaskError
 from cleanplate_server.models.embedded.appearance import FEATURE_COUNT, PixelClassifier, describe
 from cleanplate_server.models.embedded.flow import DisFlow, to_bytes
 from cleanplate_server.models.embedded.following import FIRST_STEPS, MEMORY_COUNT, Followed, Scene, draw_samples, teach
-from cleanplate_server.models.embedded.motion import camera_motion
+from cleanplate_server.models.embedded.motion import StillGround, camera_motion
 from cleanplate_server.models.embedded.state import Stored, pack_arrays, unpack_arrays
 from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, Frames, Key, Mask
 
@@ -55,8 +55,9 @@ class FlowPropagator:
 
 @dataclass
 class Look:
-    """One frame at working size: lab float32 [h, w, 3] over 100, grey uint8 [h, w]."""
+    """One frame at working size: rgb uint8 [h, w, 3], lab float32 [h, w, 3] over 100, grey uint8 [h, w]."""
 
+    rgb: NDArray[np.uint8]
     lab: Picture
     grey: NDArray[np.uint8]
 
@@ -68,7 +69,7 @@ def look_at(rgb: RGB, size: tuple[int, int]) -> Look:
         small = np.asarray(cv2.resize(small, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
     lab = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2LAB), np.float32) / np.float32(100.0)
-    return Look(lab, to_bytes(grey))
+    return Look(to_bytes(small), lab, to_bytes(grey))
 
 
 class FlowTracker:
@@ -82,6 +83,7 @@ class FlowTracker:
         shrink = min(1.0, float(np.sqrt(_WORKING_AREA_PX[effort] / (height * width))))
         self._size = max(1, round(height * shrink)), max(1, round(width * shrink))
         self._flow = DisFlow(effort=effort)
+        self._ground = StillGround(frames, self._size)
         self._last = look_at(frames.rgb(frame), self._size)
 
     @classmethod
@@ -129,7 +131,8 @@ class FlowTracker:
         look = look_at(rgb, self._size)
         motion = self._flow.flow_of_bytes(look.grey, self._last.grey)
         free = np.max([thing.body for thing in self._objects], axis=0) < 0.1
-        scene = Scene(frame, look.lab, describe(look.lab), motion, camera_motion(motion, free))
+        change = self._ground.change(frame, look.rgb)
+        scene = Scene(frame, look.lab, describe(look.lab), motion, camera_motion(motion, free), change)
         result = np.zeros((len(self._objects), *self._frames.size), np.float32)
         for number, thing in enumerate(self._objects):
             thing.advance(scene)
