@@ -76,7 +76,7 @@ def open_media(path: Path) -> InputContainer:
         MediaError: not media, or cut off before its index.
     """
     try:
-        container = av.open(f"file:{path}", options={"protocol_whitelist": "file"}, metadata_errors="replace")
+        container = _open_leniently(f"file:{path}", {"protocol_whitelist": "file"})
     except FileNotFoundError:
         raise NotFoundError(f"{path} does not exist; check the path") from None
     except PermissionError:
@@ -92,6 +92,13 @@ def open_media(path: Path) -> InputContainer:
         container.close()
         raise MediaError(f"{path} is not media but {name}; give a video file or numbered images")
     return container
+
+
+def _open_leniently(url: str, options: dict[str, str]) -> InputContainer:
+    """Opens media whose metadata may not be UTF-8; PyAV 19 sees to that itself and no longer takes the argument."""
+    if int(av.__version__.split(".")[0]) >= 19:
+        return av.open(url, options=options)
+    return av.open(url, options=options, metadata_errors="replace")
 
 
 def _reason(path: Path, error: Exception) -> str:
