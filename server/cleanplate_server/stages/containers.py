@@ -94,7 +94,7 @@ def field_order(context: VideoCodecContext, header: dict[int, int], first: av.Vi
 
 def pixel_aspect(stream: VideoStream) -> Fraction:
     """The sample aspect ratio, 1 when the file gives none."""
-    return stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+    return Fraction(stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or 1)
 
 
 def rotation_degrees(first: av.VideoFrame) -> int:

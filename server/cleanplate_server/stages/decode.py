@@ -64,8 +64,8 @@ def _probe_file(path: Path, stream_index: int) -> Media:
         if context.has_b_frames and bool(np.all(np.diff(index.order) > 0)):
             _check_order(path, stream_index)
         header = containers.stream_header(stream)
-        time_base = stream.time_base or Fraction(1, 1000)
-        hints = (stream.guessed_rate, stream.base_rate, stream.average_rate)
+        time_base = Fraction(stream.time_base or Fraction(1, 1000))
+        hints = tuple(Fraction(rate or 0) for rate in (stream.guessed_rate, stream.base_rate, stream.average_rate))
         rate, variable = frame_rate(index, time_base, hints)
         return Media(
             path=path,

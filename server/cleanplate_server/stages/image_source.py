@@ -46,7 +46,7 @@ def probe_sequence(found: sequences.Sequence) -> Media:
         time_base=1 / rate,
         frame_count=found.frame_count,
         start_timecode=_image_timecode(header.timecode, rate, first_image),
-        pixel_aspect=context.sample_aspect_ratio or Fraction(1),
+        pixel_aspect=Fraction(context.sample_aspect_ratio or 1),
         rotation_degrees=containers.rotation_degrees(frame),
         field_order="unknown" if frame.interlaced_frame else "progressive",
         first_number=found.first_number,

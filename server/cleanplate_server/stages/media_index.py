@@ -270,8 +270,8 @@ def _matroska_end(file: BinaryIO) -> int:
     return 0 if value == (1 << 7 * length) - 1 else segment + 4 + length + value
 
 
-def frame_rate(index: FrameIndex, time_base: Fraction, hints: tuple[Fraction | None, ...]) -> tuple[Fraction, bool]:
-    """(nominal rate, whether PTS steps differ from it by more than the time base's rounding)."""
+def frame_rate(index: FrameIndex, time_base: Fraction, hints: tuple[Fraction, ...]) -> tuple[Fraction, bool]:
+    """(nominal rate, whether PTS steps differ from it by more than the time base's rounding); a hint of 0 is none."""
     steps = np.diff(index.pts)
     typical = float(np.median(steps)) * float(time_base) if len(steps) else 0.0
     nearest = _standard_rate(1 / typical) if typical > 0 else Fraction(24)

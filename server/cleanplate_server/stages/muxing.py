@@ -293,7 +293,7 @@ class _AudioFeed:
     def _moved(self, packet: av.Packet[AudioStream]) -> av.Packet[AudioStream]:
         """The packet on its output stream, counted from the first frame."""
         assert packet.pts is not None
-        offset = round(self._start / packet.time_base)
+        offset = round(self._start / Fraction(packet.time_base))
         packet.pts -= offset
         packet.dts = packet.pts
         packet.stream = self._outputs[packet.stream.index]
@@ -330,11 +330,11 @@ def _timed(source: InputContainer) -> Iterator[av.Packet[AudioStream]]:
 
 def _time(packet: av.Packet[AudioStream]) -> Fraction:
     assert packet.pts is not None
-    return packet.pts * packet.time_base
+    return packet.pts * Fraction(packet.time_base)
 
 
 def _length(packet: av.Packet[AudioStream]) -> Fraction:
-    return (packet.duration or 1) * packet.time_base
+    return (packet.duration or 1) * Fraction(packet.time_base)
 
 
 def _is_pcm(packet: av.Packet[AudioStream]) -> bool:
@@ -356,6 +356,6 @@ def _trimmed(packet: av.Packet[AudioStream], start: Fraction, stop: Fraction) ->
     part = cast("av.Packet[AudioStream]", av.Packet(samples))
     part.stream = packet.stream
     part.time_base = packet.time_base
-    part.pts = part.dts = packet.pts + round(Fraction(skipped, rate) / packet.time_base)
-    part.duration = round(Fraction(kept, rate) / packet.time_base)
+    part.pts = part.dts = packet.pts + round(Fraction(skipped, rate) / Fraction(packet.time_base))
+    part.duration = round(Fraction(kept, rate) / Fraction(packet.time_base))
     return part
