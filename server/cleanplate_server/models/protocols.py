@@ -30,6 +30,9 @@ Nearby = Callable[[int, tuple[int, int]], RGB | None]
 """Gives the frame so many frames later (earlier if negative, 0 is the frame itself), averaged down to (height, width);
 None where there is none."""
 
+NEARBY_REACH = 9
+"""Frames to each side that are cheap to look at from a prompted frame."""
+
 Tick = Callable[[int], None]
 """Called with a frame number each time an engine has done one; raises JobCancelledError to stop it."""
 

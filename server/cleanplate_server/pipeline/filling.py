@@ -161,7 +161,8 @@ def _tell_unseen(job: Job, files: Iterable[Path]) -> None:
         unseen += int(counts[0])
         hole += int(counts[1])
     if unseen:
+        share = f"{unseen / hole:.1%}" if unseen >= hole / 1000 else "under 0.1%"
         job.note(
-            f"no frame of the shot shows what is behind {unseen / hole:.1%} of the filled pixels;"
+            f"no frame of the shot shows what is behind {share} of the filled pixels;"
             " they were painted from their surroundings, so look at them"
         )

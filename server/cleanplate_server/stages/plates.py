@@ -50,12 +50,18 @@ class PlateCache:
             self._plates.move_to_end(frame)
             return self._plates[frame]
         plate = self._source.plate(frame)
-        self._plates[frame] = plate
+        self.keep(plate)
+        return plate
+
+    def keep(self, plate: Plate) -> None:
+        """Takes in a plate that was decoded on the way to another."""
+        if plate.frame in self._plates:
+            return
+        self._plates[plate.frame] = plate
         self._held_bytes += _plate_bytes(plate)
         while len(self._plates) > (2 if self._held_bytes > self._limit_bytes else self.LIMIT_COUNT):
             _, oldest = self._plates.popitem(last=False)
             self._held_bytes -= _plate_bytes(oldest)
-        return plate
 
 
 class ShotPlates:

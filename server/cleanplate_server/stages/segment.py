@@ -12,7 +12,7 @@ import numpy as np
 
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import MaskError, PromptError, RangeError
-from cleanplate_server.models.protocols import RGB, Candidate, Key, PreparedImage, Prompt, Segmenter
+from cleanplate_server.models.protocols import NEARBY_REACH, RGB, Candidate, Key, PreparedImage, Prompt, Segmenter
 from cleanplate_server.stages.color import to_rgb, to_small_rgb
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.plates import PlateCache
@@ -154,12 +154,21 @@ class ClipSession:
     def _prepare(self, frame: int, segmenter: Segmenter) -> PreparedImage:
         place = (frame, segmenter.info.name)
         if place not in self._prepared:
+            self._decode_around(frame)
             rgb = to_rgb(self._plates.plate(frame).planes, self.media.format, self.media.tags)
             self._prepared[place] = segmenter.prepare(rgb, lambda offset, size: self._small(frame + offset, size))
             while len(self._prepared) > self._PREPARED_LIMIT:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(place)
         return self._prepared[place]
+
+    def _decode_around(self, frame: int) -> None:
+        """Decodes a frame and those nearby in one pass, where they are small enough to be kept."""
+        around = range(max(0, frame - NEARBY_REACH), min(self.media.frame_count, frame + NEARBY_REACH + 1))
+        sample_bytes = 1 if self.media.format.bit_depth <= 8 else 4 if self.media.format.is_float else 2
+        if len(around) * 3 * self.media.size[0] * self.media.size[1] * sample_bytes <= _PLATE_BYTES:
+            for plate in self._decoder.plates(around):
+                self._plates.keep(plate)
 
     def _small(self, frame: int, size: tuple[int, int]) -> RGB | None:
         if not 0 <= frame < self.media.frame_count:
