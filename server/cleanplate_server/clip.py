@@ -193,6 +193,12 @@ class Media:
     rate_assumed: bool = False
 
     @property
+    def plate_bytes(self) -> int:
+        """Bytes of one decoded frame, at most."""
+        sample_bytes = 4 if self.format.is_float else 1 if self.format.bit_depth <= 8 else 2
+        return (3 + self.format.has_alpha) * self.size[0] * self.size[1] * sample_bytes
+
+    @property
     def is_sequence(self) -> bool:
         return self.first_number is not None
 

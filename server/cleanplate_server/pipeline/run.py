@@ -30,8 +30,7 @@ _ENGINE_BYTES_PER_PIXEL = 220
 def estimate_memory_bytes(media: Media) -> int:
     """Host memory that a job on this media needs at most, whatever its length."""
     pixels = media.size[0] * media.size[1]
-    plate_bytes = 3 * pixels * (1 if media.format.bit_depth <= 8 else 4 if media.format.is_float else 2)
-    plates = min(PLATE_CACHE_BYTES, PlateCache.LIMIT_COUNT * plate_bytes)
+    plates = min(PLATE_CACHE_BYTES, PlateCache.LIMIT_COUNT * media.plate_bytes)
     pieces = min(_ENGINE_CACHE_BYTES, PlateCache.LIMIT_COUNT * 13 * pixels)
     return _PROGRAM_BYTES + plates + pieces + _ENGINE_BYTES_PER_PIXEL * pixels
 

@@ -26,6 +26,7 @@ from cleanplate_server.stages.windows import (
     unpack_alpha,
     window_name,
     write_arrays,
+    write_mask,
 )
 
 
@@ -41,7 +42,7 @@ def segment_prompts(
             file = ledger.finished("segment", name)
             if file is None:
                 file = ledger.folder / "segment" / f"{name}.png"
-                _write_mask(file, session.key(prompt, engine).mask)
+                write_mask(file, session.key(prompt, engine).mask)
                 ledger.finish("segment", name, file)
             keys.append(Key(prompt.frame, prompt.object_id, _read_mask(file)))
             ledger.progress("segment", done, len(joined))
@@ -175,13 +176,6 @@ def make_holes(
             ledger.finish("holes", name, file)
         holes.add(window, file)
     return holes
-
-
-def _write_mask(file: Path, mask: Mask) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
-    assert written
-    file.write_bytes(png.tobytes())
 
 
 def _read_mask(file: Path) -> Mask:

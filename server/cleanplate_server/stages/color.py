@@ -194,14 +194,19 @@ def _upsample(small: FloatPlane, format: PixelFormat, tags: ColorTags, size: tup
     """Chroma to luma resolution by linear interpolation at the samples' true places."""
     out = small
     if format.chroma_shift[1]:
-        out = _upsample_along(out, 1 << format.chroma_shift[1], _row_phase(tags), axis=0)
+        out = _upsample_along(out, 1 << format.chroma_shift[1], row_phase(tags), axis=0)
     if format.chroma_shift[0]:
-        phase = 0.0 if tags.chroma_location in _CHROMA_LEFT_COLUMN else 0.5
+        phase = column_phase(tags)
         out = _upsample_along(out, 1 << format.chroma_shift[0], phase, axis=1)
     return out[: size[0], : size[1]]
 
 
-def _row_phase(tags: ColorTags) -> float:
+def column_phase(tags: ColorTags) -> float:
+    """Where a chroma sample lies between the first (0) and the last (1) of the luma columns that it covers."""
+    return 0.0 if tags.chroma_location in _CHROMA_LEFT_COLUMN else 0.5
+
+
+def row_phase(tags: ColorTags) -> float:
     """Where a chroma sample lies between the first (0) and the last (1) of the luma rows that it covers."""
     if tags.chroma_location in _CHROMA_TOP_ROW:
         return 0.0
@@ -230,9 +235,9 @@ def _downsample(full: FloatPlane, format: PixelFormat, tags: ColorTags) -> Float
     """Chroma to its own resolution by the average around each sample's true place."""
     out = full
     if format.chroma_shift[1]:
-        out = _downsample_rows(out, 1 << format.chroma_shift[1], _row_phase(tags))
+        out = _downsample_rows(out, 1 << format.chroma_shift[1], row_phase(tags))
     if format.chroma_shift[0]:
-        phase = 0.0 if tags.chroma_location in _CHROMA_LEFT_COLUMN else 0.5
+        phase = column_phase(tags)
         out = _downsample_rows(np.ascontiguousarray(out.T), 1 << format.chroma_shift[0], phase).T
     return np.ascontiguousarray(out)
 

@@ -9,13 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate_server.clip import ColorTags, PixelFormat, Plane, Plate
-from cleanplate_server.stages.color import code_scale, from_rgb, round_to_codes, to_rgb
+from cleanplate_server.stages.color import code_scale, column_phase, from_rgb, round_to_codes, row_phase, to_rgb
 
 FloatPlane = NDArray[np.float32]
-
-_LEFT = (0, 1, 3, 5)
-_TOP, _BOTTOM = (3, 4), (5, 6)
-"""AVChromaLocation values whose samples lie on the left luma column, the upper row, the lower row."""
 
 
 def converts(
@@ -139,16 +135,8 @@ def _dtype(format: PixelFormat) -> np.dtype[np.uint8] | np.dtype[np.uint16] | np
 def _resamples(source: PixelFormat, target: PixelFormat, tags: tuple[ColorTags, ColorTags]) -> bool:
     if source.chroma_shift != target.chroma_shift:
         return True
-    across = source.chroma_shift[0] and (_across(tags[0]) != _across(tags[1]))
-    return bool(across or (source.chroma_shift[1] and _down(tags[0]) != _down(tags[1])))
-
-
-def _across(tags: ColorTags) -> float:
-    return 0.0 if tags.chroma_location in _LEFT else 0.5
-
-
-def _down(tags: ColorTags) -> float:
-    return 0.0 if tags.chroma_location in _TOP else 1.0 if tags.chroma_location in _BOTTOM else 0.5
+    across = source.chroma_shift[0] and (column_phase(tags[0]) != column_phase(tags[1]))
+    return bool(across or (source.chroma_shift[1] and row_phase(tags[0]) != row_phase(tags[1])))
 
 
 def _resampled(
@@ -163,16 +151,16 @@ def _resampled(
     """Chroma [h, w] to the target's grid, rows first, each axis by its own shift and siting."""
     shifts = source.chroma_shift[1], target.chroma_shift[1]
     rows = -(-size[0] >> shifts[1])
-    if shifts[0] != shifts[1] or (shifts[0] and _down(tags[0]) != _down(tags[1])):
+    if shifts[0] != shifts[1] or (shifts[0] and row_phase(tags[0]) != row_phase(tags[1])):
         if interlaced and shifts[0] == 1 and shifts[1] == 0:
             plane = _fields_to_rows(plane, rows)
         else:
-            plane = _resample_rows(plane, rows, shifts, (_down(tags[0]), _down(tags[1])))
+            plane = _resample_rows(plane, rows, shifts, (row_phase(tags[0]), row_phase(tags[1])))
     shifts = source.chroma_shift[0], target.chroma_shift[0]
     columns = -(-size[1] >> shifts[1])
-    if shifts[0] != shifts[1] or (shifts[0] and _across(tags[0]) != _across(tags[1])):
+    if shifts[0] != shifts[1] or (shifts[0] and column_phase(tags[0]) != column_phase(tags[1])):
         turned = np.ascontiguousarray(plane.T)
-        plane = _resample_rows(turned, columns, shifts, (_across(tags[0]), _across(tags[1]))).T
+        plane = _resample_rows(turned, columns, shifts, (column_phase(tags[0]), column_phase(tags[1]))).T
     return plane
 
 

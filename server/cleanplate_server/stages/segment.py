@@ -165,8 +165,7 @@ class ClipSession:
     def _decode_around(self, frame: int) -> None:
         """Decodes a frame and those nearby in one pass, where they are small enough to be kept."""
         around = range(max(0, frame - NEARBY_REACH), min(self.media.frame_count, frame + NEARBY_REACH + 1))
-        sample_bytes = 1 if self.media.format.bit_depth <= 8 else 4 if self.media.format.is_float else 2
-        if len(around) * 3 * self.media.size[0] * self.media.size[1] * sample_bytes <= _PLATE_BYTES:
+        if len(around) * self.media.plate_bytes <= _PLATE_BYTES:
             for plate in self._decoder.plates(around):
                 self._plates.keep(plate)
 

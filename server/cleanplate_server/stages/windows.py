@@ -97,6 +97,14 @@ def unpack_patches(file: Path) -> Iterator[PlatePatch]:
         yield PlatePatch(int(frame), _box(arrays, frame), tuple(planes))
 
 
+def write_mask(file: Path, mask: Mask) -> None:
+    """Writes a mask as a PNG with 0 and 255."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
+    assert written
+    file.write_bytes(png.tobytes())
+
+
 class MaskFiles:
     """Masks of a shot in window files (``stages.plates.MaskSource``).
 
@@ -136,11 +144,8 @@ class MaskFiles:
 
     def write_pngs(self, folder: Path, frames: Iterable[int]) -> None:
         """Writes the masks as ``%05d.png`` with 0 and 255."""
-        folder.mkdir(parents=True, exist_ok=True)
         for frame in frames:
-            written, png = cv2.imencode(".png", self.mask(frame).astype(np.uint8) * 255)
-            assert written
-            (folder / f"{frame:05d}.png").write_bytes(png.tobytes())
+            write_mask(folder / f"{frame:05d}.png", self.mask(frame))
 
     def _arrays(self, file: Path) -> dict[str, Array]:
         if file not in self._held:
