@@ -83,6 +83,81 @@ class CloseClipResponse(google.protobuf.message.Message):
 global___CloseClipResponse = CloseClipResponse
 
 @typing.final
+class GetFrameRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    class _Encoding:
+        ValueType = typing.NewType("ValueType", builtins.int)
+        V: typing_extensions.TypeAlias = ValueType
+
+    class _EncodingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[GetFrameRequest._Encoding.ValueType], builtins.type):
+        DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+        ENCODING_UNSPECIFIED: GetFrameRequest._Encoding.ValueType  # 0
+        """Same as JPEG."""
+        ENCODING_JPEG: GetFrameRequest._Encoding.ValueType  # 1
+        """Small, for scrubbing and clicking."""
+        ENCODING_PNG: GetFrameRequest._Encoding.ValueType  # 2
+        """Every pixel as it is shown."""
+
+    class Encoding(_Encoding, metaclass=_EncodingEnumTypeWrapper):
+        """How the picture is written."""
+
+    ENCODING_UNSPECIFIED: GetFrameRequest.Encoding.ValueType  # 0
+    """Same as JPEG."""
+    ENCODING_JPEG: GetFrameRequest.Encoding.ValueType  # 1
+    """Small, for scrubbing and clicking."""
+    ENCODING_PNG: GetFrameRequest.Encoding.ValueType  # 2
+    """Every pixel as it is shown."""
+
+    CLIP_FIELD_NUMBER: builtins.int
+    FRAME_FIELD_NUMBER: builtins.int
+    MAX_HEIGHT_FIELD_NUMBER: builtins.int
+    ENCODING_FIELD_NUMBER: builtins.int
+    clip: builtins.str
+    """`clips/ID`, from OpenClip."""
+    frame: builtins.int
+    """Frame, from 0 in the media."""
+    max_height: builtins.int
+    """Largest height of the picture in pixels; it is never enlarged. Default 0: the media's own size."""
+    encoding: global___GetFrameRequest.Encoding.ValueType
+    """Default JPEG."""
+    def __init__(
+        self,
+        *,
+        clip: builtins.str = ...,
+        frame: builtins.int = ...,
+        max_height: builtins.int = ...,
+        encoding: global___GetFrameRequest.Encoding.ValueType = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["clip", b"clip", "encoding", b"encoding", "frame", b"frame", "max_height", b"max_height"]) -> None: ...
+
+global___GetFrameRequest = GetFrameRequest
+
+@typing.final
+class GetFrameResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PICTURE_FIELD_NUMBER: builtins.int
+    HEIGHT_FIELD_NUMBER: builtins.int
+    WIDTH_FIELD_NUMBER: builtins.int
+    picture: builtins.bytes
+    """The encoded picture."""
+    height: builtins.int
+    """Pixels, of the picture."""
+    width: builtins.int
+    """Pixels, of the picture."""
+    def __init__(
+        self,
+        *,
+        picture: builtins.bytes = ...,
+        height: builtins.int = ...,
+        width: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["height", b"height", "picture", b"picture", "width", b"width"]) -> None: ...
+
+global___GetFrameResponse = GetFrameResponse
+
+@typing.final
 class Rational(google.protobuf.message.Message):
     """An exact fraction. A rate of 29.97 is 30000/1001."""
 

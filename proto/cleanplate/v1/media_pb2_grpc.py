@@ -25,6 +25,11 @@ class MediaServiceStub(object):
                 request_serializer=cleanplate_dot_v1_dot_media__pb2.CloseClipRequest.SerializeToString,
                 response_deserializer=cleanplate_dot_v1_dot_media__pb2.CloseClipResponse.FromString,
                 )
+        self.GetFrame = channel.unary_unary(
+                '/cleanplate.v1.MediaService/GetFrame',
+                request_serializer=cleanplate_dot_v1_dot_media__pb2.GetFrameRequest.SerializeToString,
+                response_deserializer=cleanplate_dot_v1_dot_media__pb2.GetFrameResponse.FromString,
+                )
 
 
 class MediaServiceServicer(object):
@@ -46,6 +51,13 @@ class MediaServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetFrame(self, request, context):
+        """One frame as a picture to look at: 8 bit, display-referred. INVALID_ARGUMENT, NOT_FOUND (clip not open).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MediaServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -58,6 +70,11 @@ def add_MediaServiceServicer_to_server(servicer, server):
                     servicer.CloseClip,
                     request_deserializer=cleanplate_dot_v1_dot_media__pb2.CloseClipRequest.FromString,
                     response_serializer=cleanplate_dot_v1_dot_media__pb2.CloseClipResponse.SerializeToString,
+            ),
+            'GetFrame': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFrame,
+                    request_deserializer=cleanplate_dot_v1_dot_media__pb2.GetFrameRequest.FromString,
+                    response_serializer=cleanplate_dot_v1_dot_media__pb2.GetFrameResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -101,5 +118,22 @@ class MediaService(object):
         return grpc.experimental.unary_unary(request, target, '/cleanplate.v1.MediaService/CloseClip',
             cleanplate_dot_v1_dot_media__pb2.CloseClipRequest.SerializeToString,
             cleanplate_dot_v1_dot_media__pb2.CloseClipResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def GetFrame(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cleanplate.v1.MediaService/GetFrame',
+            cleanplate_dot_v1_dot_media__pb2.GetFrameRequest.SerializeToString,
+            cleanplate_dot_v1_dot_media__pb2.GetFrameResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

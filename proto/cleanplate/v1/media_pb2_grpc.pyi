@@ -35,6 +35,12 @@ class MediaServiceStub:
     ]
     """Forgets an open clip and frees what was kept for it. Closing a clip that is not open is no error."""
 
+    GetFrame: grpc.UnaryUnaryMultiCallable[
+        cleanplate.v1.media_pb2.GetFrameRequest,
+        cleanplate.v1.media_pb2.GetFrameResponse,
+    ]
+    """One frame as a picture to look at: 8 bit, display-referred. INVALID_ARGUMENT, NOT_FOUND (clip not open)."""
+
 class MediaServiceAsyncStub:
     """Opens media for prompts and jobs. Every call needs the metadata entry `authorization: Bearer TOKEN`."""
 
@@ -51,6 +57,12 @@ class MediaServiceAsyncStub:
         cleanplate.v1.media_pb2.CloseClipResponse,
     ]
     """Forgets an open clip and frees what was kept for it. Closing a clip that is not open is no error."""
+
+    GetFrame: grpc.aio.UnaryUnaryMultiCallable[
+        cleanplate.v1.media_pb2.GetFrameRequest,
+        cleanplate.v1.media_pb2.GetFrameResponse,
+    ]
+    """One frame as a picture to look at: 8 bit, display-referred. INVALID_ARGUMENT, NOT_FOUND (clip not open)."""
 
 class MediaServiceServicer(metaclass=abc.ABCMeta):
     """Opens media for prompts and jobs. Every call needs the metadata entry `authorization: Bearer TOKEN`."""
@@ -72,5 +84,13 @@ class MediaServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[cleanplate.v1.media_pb2.CloseClipResponse, collections.abc.Awaitable[cleanplate.v1.media_pb2.CloseClipResponse]]:
         """Forgets an open clip and frees what was kept for it. Closing a clip that is not open is no error."""
+
+    @abc.abstractmethod
+    def GetFrame(
+        self,
+        request: cleanplate.v1.media_pb2.GetFrameRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[cleanplate.v1.media_pb2.GetFrameResponse, collections.abc.Awaitable[cleanplate.v1.media_pb2.GetFrameResponse]]:
+        """One frame as a picture to look at: 8 bit, display-referred. INVALID_ARGUMENT, NOT_FOUND (clip not open)."""
 
 def add_MediaServiceServicer_to_server(servicer: MediaServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

@@ -1,0 +1,1 @@
+"""Editing programs: one module for each, behind ``protocol.Host``."""
