@@ -36,6 +36,8 @@ _MESSAGE_BYTES = 256 << 20
 """Masks travel as PNG; a noisy one of an 8K picture stays below this."""
 _ENDED = (job_pb2.Job.SUCCEEDED, job_pb2.Job.FAILED, job_pb2.Job.CANCELLED)
 
+_JPEG = media_pb2.GetFrameRequest.ENCODING_JPEG
+
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
 
@@ -179,6 +181,18 @@ class Client:
     def close_clip(self, clip_name: str) -> None:
         """Frees what was kept for an open clip."""
         self._call(self._media.CloseClip, media_pb2.CloseClipRequest(name=clip_name))
+
+    def frame(
+        self,
+        clip_name: str,
+        frame: int,
+        *,
+        max_height: int = 0,
+        encoding: media_pb2.GetFrameRequest.Encoding.ValueType = _JPEG,
+    ) -> media_pb2.GetFrameResponse:
+        """One frame as a picture to look at; a ``max_height`` of 0 is the media's own size."""
+        request = media_pb2.GetFrameRequest(clip=clip_name, frame=frame, max_height=max_height, encoding=encoding)
+        return self._call(self._media.GetFrame, request)
 
     def segment(self, clip_name: str, prompt: prompt_pb2.Prompt, *, engine: str = "") -> prompt_pb2.SegmentResponse:
         """Finds what a prompt means on its frame; best candidate first."""

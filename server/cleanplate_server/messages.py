@@ -26,6 +26,7 @@ from cleanplate_server.pipeline.spec import (
     Take,
     TrackOperation,
 )
+from cleanplate_server.stages.viewing import Picture
 
 PathRole = Literal["media", "mask", "masks", "output"]
 """What a path in a message is for."""
@@ -46,6 +47,12 @@ _DELIVERIES: dict[int, Delivery] = {
     job_pb2.DELIVERY_MATTE: "matte",
 }
 _SIDES = {prompt_pb2.Point.SIDE_INSIDE: True, prompt_pb2.Point.SIDE_OUTSIDE: False}
+_PICTURE_ENDINGS: dict[int, tuple[str, list[int]]] = {
+    media_pb2.GetFrameRequest.ENCODING_UNSPECIFIED: (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
+    media_pb2.GetFrameRequest.ENCODING_JPEG: (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
+    media_pb2.GetFrameRequest.ENCODING_PNG: (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]),
+}
+_JPEG_LIMIT_PX = 65500
 
 
 def absolute_path(text: str, role: PathRole) -> Path:
@@ -68,6 +75,29 @@ def encode_mask(mask: Mask) -> bytes:
     written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
     assert written
     return png.tobytes()
+
+
+def encode_picture(picture: Picture, encoding: int) -> bytes:
+    """A uint8 [H, W, 3] RGB picture as JPEG or PNG.
+
+    Args:
+        encoding: ``media_pb2.GetFrameRequest.Encoding``.
+
+    Raises:
+        InputError: an encoding that is not known, or a picture that it cannot hold.
+    """
+    if encoding not in _PICTURE_ENDINGS:
+        raise InputError(f"encoding {encoding} is not known; give ENCODING_JPEG or ENCODING_PNG")
+    ending, options = _PICTURE_ENDINGS[encoding]
+    height, width = picture.shape[:2]
+    if ending == ".jpg" and max(height, width) > _JPEG_LIMIT_PX:
+        raise InputError(
+            f"a JPEG cannot hold {width}x{height} pixels; ask for PNG, or for less with max_height",
+            metadata={"height": str(height), "width": str(width)},
+        )
+    written, data = cv2.imencode(ending, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+    assert written
+    return data.tobytes()
 
 
 def decode_mask(picture: bytes, origin: str) -> Mask:

@@ -5,11 +5,20 @@ from __future__ import annotations
 import grpc
 from cleanplate.v1 import media_pb2, media_pb2_grpc, model_pb2, model_pb2_grpc, prompt_pb2, prompt_pb2_grpc
 
-from cleanplate_server.errors import PromptError
-from cleanplate_server.messages import absolute_path, candidate_to_message, clip_to_message, prompt_from_message
+from cleanplate_server.errors import InputError, PromptError
+from cleanplate_server.messages import (
+    absolute_path,
+    candidate_to_message,
+    clip_to_message,
+    encode_picture,
+    prompt_from_message,
+)
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.clips import OpenClips, Segmenters
 from cleanplate_server.service.folders import AllowedFolders
+
+_PICTURE_LIMIT_BYTES = 60 << 20
+"""Answers of the server are 64 MiB at most."""
 
 
 class MediaService(media_pb2_grpc.MediaServiceServicer):
@@ -29,6 +38,20 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
     ) -> media_pb2.CloseClipResponse:
         self._clips.close(request.name)
         return media_pb2.CloseClipResponse()
+
+    def GetFrame(self, request: media_pb2.GetFrameRequest, context: grpc.ServicerContext) -> media_pb2.GetFrameResponse:
+        if request.max_height < 0:
+            raise InputError(f"max_height = {request.max_height} makes no sense; give 0 or more pixels")
+        with self._clips.use(request.clip) as session:
+            picture = session.picture(request.frame, request.max_height)
+        data = encode_picture(picture, request.encoding)
+        height, width = picture.shape[:2]
+        if len(data) > _PICTURE_LIMIT_BYTES:
+            raise InputError(
+                f"frame {request.frame} at {width}x{height} takes {len(data) >> 20} MiB, and an answer holds"
+                f" {_PICTURE_LIMIT_BYTES >> 20}; ask for JPEG, or for less with max_height"
+            )
+        return media_pb2.GetFrameResponse(picture=data, height=height, width=width)
 
 
 class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):

@@ -16,6 +16,7 @@ from cleanplate_server.models.protocols import NEARBY_REACH, RGB, Candidate, Key
 from cleanplate_server.stages.color import to_rgb, to_small_rgb
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.plates import PlateCache
+from cleanplate_server.stages.viewing import Picture, to_picture
 
 _PLATE_BYTES = 256 << 20
 """The prompted frame and those nearby, so that a prompt on the next frame decodes little."""
@@ -144,6 +145,20 @@ class ClipSession:
                 " click on its middle, or draw a box around it"
             )
         return Key(prompt.frame, prompt.object_id, np.ascontiguousarray(mask))
+
+    def picture(self, frame: int, max_height: int = 0) -> Picture:
+        """A frame to look at.
+
+        Args:
+            frame: from 0 in the media.
+            max_height: rows at most; 0 is the media's own size. It is never enlarged.
+
+        Raises:
+            RangeError: no such frame.
+            MediaError: the frame cannot be decoded.
+        """
+        with self._lock:
+            return to_picture(self._plates.plate(frame).planes, self.media.format, self.media.tags, max_height)
 
     def close(self) -> None:
         """Frees the decoder and all prepared frames."""
