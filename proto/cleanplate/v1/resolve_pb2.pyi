@@ -32,6 +32,7 @@ class ResolveFacts(google.protobuf.message.Message):
         PLAYHEAD_TIMECODE_FIELD_NUMBER: builtins.int
         MARK_IN_FIELD_NUMBER: builtins.int
         MARK_OUT_FIELD_NUMBER: builtins.int
+        START_TIMECODE_FIELD_NUMBER: builtins.int
         id: builtins.str
         """`GetUniqueId()`."""
         name: builtins.str
@@ -48,6 +49,8 @@ class ResolveFacts(google.protobuf.message.Message):
         """In and out point of `GetMarkInOut()`, frames from the timeline's start; out is included."""
         mark_out: builtins.int
         """As `mark_in`."""
+        start_timecode: builtins.str
+        """`GetStartTimecode()`: the timecode that belongs to `start_frame`."""
         def __init__(
             self,
             *,
@@ -59,9 +62,10 @@ class ResolveFacts(google.protobuf.message.Message):
             playhead_timecode: builtins.str = ...,
             mark_in: builtins.int | None = ...,
             mark_out: builtins.int | None = ...,
+            start_timecode: builtins.str = ...,
         ) -> None: ...
         def HasField(self, field_name: typing.Literal["_mark_in", b"_mark_in", "_mark_out", b"_mark_out", "mark_in", b"mark_in", "mark_out", b"mark_out"]) -> builtins.bool: ...
-        def ClearField(self, field_name: typing.Literal["_mark_in", b"_mark_in", "_mark_out", b"_mark_out", "drop_frame", b"drop_frame", "frame_rate", b"frame_rate", "id", b"id", "mark_in", b"mark_in", "mark_out", b"mark_out", "name", b"name", "playhead_timecode", b"playhead_timecode", "start_frame", b"start_frame"]) -> None: ...
+        def ClearField(self, field_name: typing.Literal["_mark_in", b"_mark_in", "_mark_out", b"_mark_out", "drop_frame", b"drop_frame", "frame_rate", b"frame_rate", "id", b"id", "mark_in", b"mark_in", "mark_out", b"mark_out", "name", b"name", "playhead_timecode", b"playhead_timecode", "start_frame", b"start_frame", "start_timecode", b"start_timecode"]) -> None: ...
         @typing.overload
         def WhichOneof(self, oneof_group: typing.Literal["_mark_in", b"_mark_in"]) -> typing.Literal["mark_in"] | None: ...
         @typing.overload
