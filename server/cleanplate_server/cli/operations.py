@@ -12,20 +12,19 @@ import click
 from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
 from cleanplate_plugin.client import Client, ClientError
 
-from cleanplate_server.cli.prompts import PromptPart, mask_folders, ordered_parts, prompt_options, to_prompts
+from cleanplate_server.cli.prompts import PromptCommand, PromptPart, mask_folders, prompt_options, to_prompts
 from cleanplate_server.cli.report import Report
 from cleanplate_server.cli.sessions import Place, connected
 from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType
 
 CODECS = ("prores422hq", "prores4444", "dnxhr-hqx", "ffv1", "h264", "hevc", "png", "exr")
 ENGINE_KINDS = ("segmenter", "propagator", "inpainter", "matter")
-_DELIVERIES = {
+DELIVERIES = {
     "plate": job_pb2.DELIVERY_PLATE,
     "patch": job_pb2.DELIVERY_PATCH,
     "matte": job_pb2.DELIVERY_MATTE,
 }
-_EFFORTS = {"fast": job_pb2.EFFORT_FAST, "balanced": job_pb2.EFFORT_BALANCED, "best": job_pb2.EFFORT_BEST}
-_ORDER = "cleanplate.option_order"
+EFFORTS = {"fast": job_pb2.EFFORT_FAST, "balanced": job_pb2.EFFORT_BALANCED, "best": job_pb2.EFFORT_BEST}
 
 
 @dataclass(frozen=True)
@@ -67,7 +66,7 @@ SpecBuilder = Callable[[job_pb2.JobSpec, MediaOptions, list[prompt_pb2.Prompt]],
 """Puts the operation into a job."""
 
 
-class MediaCommand(click.Command):
+class MediaCommand(PromptCommand):
     """A command on media: options in, a job out.
 
     Args:
@@ -85,26 +84,14 @@ class MediaCommand(click.Command):
         self._build = build
         self._needs_prompts = needs_prompts
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Keeps the order of the options too, for ``--object N`` holds for the prompts after it."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        ctx.meta[_ORDER] = [parameter.name for parameter in order]
-        return super().parse_args(ctx, args)
-
     def invoke(self, ctx: click.Context) -> None:
         """Builds the job and runs it."""
         options = MediaOptions(**ctx.params)
-        prompts: dict[str, Sequence[PromptPart] | Sequence[int]] = {
-            "click": options.click, "outside": options.outside, "box": options.box,
-            "mask": options.mask, "name": options.name, "object": options.object,
-        }  # fmt: skip
-        parts = ordered_parts(ctx.meta[_ORDER], prompts)
+        parts = self.given_parts(ctx)
         if options.output == "-":
             raise click.UsageError("media cannot be written to standard output; give -o a file or a folder", ctx)
-        if self._needs_prompts and not parts:
-            raise click.UsageError(
-                f"{self.name} needs to know what is meant; add --click F@X,Y, or --box, --mask, --name", ctx
-            )
+        if self._needs_prompts:
+            refuse_no_prompts(ctx, parts)
         report = Report(as_json=options.as_json, quiet=options.quiet, verbose=options.verbose)
         with connected(ctx.ensure_object(Place), options.folders(parts)) as client:
             clip = client.open_clip(absolute(options.media), stream_index=options.stream)
@@ -122,14 +109,14 @@ class MediaCommand(click.Command):
             path=str(absolute(options.media)),
             stream_index=options.stream,
             range=frames,
-            effort=_EFFORTS[options.effort],
+            effort=EFFORTS[options.effort],
         )
         self._build(spec, options, to_prompts(parts, timeline, frames.start_frame))
         spec.output.path = str(absolute(options.output))
         spec.output.codec = options.codec or ""
         spec.output.overwrite = options.overwrite
         if options.deliver:
-            spec.output.delivery = _DELIVERIES[options.deliver]
+            spec.output.delivery = DELIVERIES[options.deliver]
         spec.engines.extend(job_pb2.EngineChoice(kind=kind, name=name) for kind, name in options.engine)
         return spec
 
@@ -165,6 +152,18 @@ def watch_to_end(client: Client, job: job_pb2.Job, report: Report) -> job_pb2.Jo
     if job.state == job_pb2.Job.CANCELLED:
         raise click.ClickException(f"job {job_id(job)} was cancelled; `cleanplate jobs resume` goes on with it")
     return job
+
+
+def refuse_no_prompts(ctx: click.Context, parts: Sequence[tuple[int, PromptPart]]) -> None:
+    """Refuses a command that was not told what is meant.
+
+    Raises:
+        click.UsageError.
+    """
+    if not parts:
+        raise click.UsageError(
+            f"{ctx.info_name} needs to know what is meant; add --click F@X,Y, or --box, --mask, --name", ctx
+        )
 
 
 def job_id(job: job_pb2.Job) -> str:
@@ -206,6 +205,14 @@ def voice_options() -> list[click.Parameter]:
     ]
 
 
+def work_options() -> list[click.Parameter]:
+    """Who works, and how thoroughly."""
+    return [
+        click.Option(["--engine"], type=EngineType(), multiple=True, help="Engine for a kind; see `models`."),
+        click.Option(["--effort"], type=click.Choice(list(EFFORTS)), default="balanced", show_default=True),
+    ]
+
+
 def _media_argument() -> click.Parameter:
     return click.Argument(["media"], metavar="MEDIA")
 
@@ -219,26 +226,27 @@ def _job_options() -> list[click.Parameter]:
         click.Option(["--stream"], type=click.IntRange(0), default=0, metavar="N", help="Video stream, from 0."),
         click.Option(["--codec"], type=click.Choice(CODECS), metavar="CODEC",
                      help=f"{', '.join(CODECS)}; OUT's ending and the source's depth choose."),
-        click.Option(["--engine"], type=EngineType(), multiple=True, help="Engine for a kind; see `models`."),
-        click.Option(["--effort"], type=click.Choice(list(_EFFORTS)), default="balanced", show_default=True),
+        *work_options(),
         click.Option(["--overwrite"], is_flag=True, help="Replace OUT if it is there."),
     ]  # fmt: skip
 
 
 def _deliver_option() -> click.Parameter:
     return click.Option(
-        ["--deliver"], type=click.Choice(list(_DELIVERIES)), default="plate", show_default=True,
+        ["--deliver"], type=click.Choice(list(DELIVERIES)), default="plate", show_default=True,
         help="Whole frames, only what was filled, or its alpha.",
     )  # fmt: skip
 
 
-def _grow_option(default: str) -> click.Parameter:
+def grow_option(default: str) -> click.Parameter:
+    """How much masks grow; ``default`` says what happens without."""
     return click.Option(
         ["--grow"], type=click.IntRange(0), metavar="PX", help=f"Grow masks by so many pixels; {default}."
     )
 
 
-def _feather_option(default: str) -> click.Parameter:
+def feather_option(default: str) -> click.Parameter:
+    """How soft the edge is; ``default`` says what happens without."""
     return click.Option(
         ["--feather"], type=click.IntRange(0), metavar="PX", help=f"Soft edge inside the mask; {default}."
     )
@@ -269,21 +277,21 @@ def media_commands() -> list[click.Command]:
         MediaCommand(
             "remove", _build_remove, needs_prompts=True,
             params=[_media_argument(), *prompt_options(), *_job_options(), _deliver_option(),
-                    _grow_option("the picture's size chooses, and it is told"),
-                    _feather_option("the picture's size chooses"), *voice_options()],
+                    grow_option("the picture's size chooses, and it is told"),
+                    feather_option("the picture's size chooses"), *voice_options()],
             help="Click to clean media: find the object, follow it, fill what was behind it.",
         ),
         MediaCommand(
             "track", _build_track, needs_prompts=True,
-            params=[_media_argument(), *prompt_options(), *_job_options(), _grow_option("0 by default"),
+            params=[_media_argument(), *prompt_options(), *_job_options(), grow_option("0 by default"),
                     *voice_options()],
             help="Masks alone: a folder of %05d.png (255 is object) or a matte file.",
         ),
         MediaCommand(
             "fill", _build_fill,
             params=[_media_argument(), click.Argument(["masks"], metavar="MASKS"), *_job_options(), _deliver_option(),
-                    _grow_option("0 by default, so nothing outside MASKS changes"),
-                    _feather_option("0 by default"), *voice_options()],
+                    grow_option("0 by default, so nothing outside MASKS changes"),
+                    feather_option("0 by default"), *voice_options()],
             help="Fill under given masks: a folder, a pattern or a matte file, one mask for each frame.",
         ),
         MediaCommand(

@@ -15,6 +15,7 @@ from cleanplate_server.errors import PromptError
 
 PROMPT_NAMES = ("click", "outside", "box", "mask", "name", "object")
 """Parameter names of the options that must keep their order."""
+_ORDER = "cleanplate.option_order"
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,19 @@ def prompt_options() -> list[click.Parameter]:
     ]  # fmt: skip
 
 
+class PromptCommand(click.Command):
+    """A command that keeps the order of its options too, for ``--object N`` holds for the prompts after it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        ctx.meta[_ORDER] = [parameter.name for parameter in order]
+        return super().parse_args(ctx, args)
+
+    def given_parts(self, ctx: click.Context) -> list[tuple[int, PromptPart]]:
+        """The prompt parts that were given, in order, each with its object."""
+        return ordered_parts(ctx.meta[_ORDER], {name: ctx.params[name] for name in PROMPT_NAMES if name in ctx.params})
+
+
 def ordered_parts(
     order: Iterable[str], values: Mapping[str, Sequence[PromptPart] | Sequence[int]]
 ) -> list[tuple[int, PromptPart]]:
@@ -104,7 +118,9 @@ def ordered_parts(
         order: parameter names as they came, one for each time that an option was given.
         values: by parameter name, in order.
     """
-    waiting: dict[str, Iterator[PromptPart | int]] = {name: iter(values[name]) for name in PROMPT_NAMES}
+    waiting: dict[str, Iterator[PromptPart | int]] = {
+        name: iter(values[name]) for name in PROMPT_NAMES if name in values
+    }
     object_id = 1
     parts = []
     for name in order:
