@@ -14,10 +14,11 @@ from cleanplate_plugin.client import ClientError
 from cleanplate_server.cli.demonstration import demo
 from cleanplate_server.cli.doctor import doctor
 from cleanplate_server.cli.jobs import jobs
-from cleanplate_server.cli.listings import models, weights
+from cleanplate_server.cli.listings import models
 from cleanplate_server.cli.operations import media_commands
 from cleanplate_server.cli.serving import serve
 from cleanplate_server.cli.sessions import Place
+from cleanplate_server.cli.weights import weights
 from cleanplate_server.errors import CleanplateError, InputError, ServerBusyError, UnavailableError
 
 EXIT_FAILED, EXIT_USAGE, EXIT_NO_SERVER, EXIT_INTERRUPTED = 1, 2, 3, 130

@@ -20,7 +20,7 @@ KINDS = ("segmenter", "propagator", "inpainter", "matter", "layer-solver", "text
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]*")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_HASH_DIGITS = {"sha256": 64, "md5": 32, "git_blob": 40}
+_HASH_DIGITS = {"sha256": 64, "sha256_prefix": 8, "md5": 32, "git_blob": 40, "entries": 64}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class WeightsRow:
         page: where its authors describe it.
         url: of the file itself, empty when it has no address of its own.
         bytes: size, 0 when it was not published.
-        sha256, md5, git_blob: hashes that were published, empty when they were not.
+        sha256, sha256_prefix, md5, git_blob: hashes that were published, empty when they were not.
+        entries: ``networks.checkpoints.layout`` of the state dict that it must hold, empty when not known.
     """
 
     name: str
@@ -50,8 +51,15 @@ class WeightsRow:
     url: str = ""
     bytes: int = 0
     sha256: str = ""
+    sha256_prefix: str = ""
     md5: str = ""
     git_blob: str = ""
+    entries: str = ""
+
+    @property
+    def has_hash(self) -> bool:
+        """Whether anything was published that tells this file from every other."""
+        return bool(self.sha256 or self.sha256_prefix or self.md5 or self.git_blob)
 
     def is_present(self, folder: Path) -> bool:
         """Whether the file lies in the weights folder; says nothing of its content."""

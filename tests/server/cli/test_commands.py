@@ -159,7 +159,7 @@ def test_weights_list_says_licence_and_presence(tmp_path: Path, capfd: pytest.Ca
     assert _run(tmp_path, "weights", "list", "--json") == 0
     rows = {row["name"]: row for row in map(json.loads, capfd.readouterr().out.splitlines())}
     assert rows["propainter"]["commercial_use"] is False
-    assert rows["sttn"]["present"] is False
+    assert rows["sttn"]["state"] == "absent"
 
 
 def test_doctor_with_an_unusable_state_folder_fails_and_says_what_to_do(

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import numpy as np
+import pytest
+import torch
+from cleanplate_server.errors import InputError, NotFoundError, UnavailableError
+from cleanplate_server.models.networks.checkpoints import layout, read_state, state_layout
+from cleanplate_server.models.weights import WeightsRow
+from cleanplate_server.models.weights_download import download
+from cleanplate_server.models.weights_store import WeightsStore
+
+CONTENT = os.urandom(300_000)
+STATE = {"conv.weight": torch.ones(2, 3), "conv.bias": torch.zeros(2)}
+
+
+def _row(name: str = "net", **fields: str) -> WeightsRow:
+    given = fields or {"sha256": hashlib.sha256(CONTENT).hexdigest()}
+    return WeightsRow(name, f"{name}.pth", "inpainter", "tests", "MIT", True, "https://example.org/net", **given)
+
+
+def _layout(file: Path) -> str:
+    return state_layout(read_state(file))
+
+
+def _file(folder: Path, content: bytes = CONTENT, name: str = "downloaded.bin") -> Path:
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def _saved(path: Path, content: object) -> Path:
+    torch.save(content, path)
+    return path
+
+
+def test_add_of_the_right_file_copies_and_records_it(tmp_path: Path) -> None:
+    row = _row()
+    store = WeightsStore(tmp_path / "weights", [row], _layout)
+    record = store.add(row, _file(tmp_path))
+    assert (store.path(row).read_bytes(), record.proof) == (CONTENT, "sha256")
+    assert store.record(row) == record
+    assert store.usable(row) == store.path(row)
+
+
+@pytest.mark.parametrize("published", ["sha256", "sha256_prefix", "md5", "git_blob"])
+def test_add_of_a_wrong_file_is_refused_with_what_was_expected(tmp_path: Path, published: str) -> None:
+    row = _row(**{published: "0" * 40})
+    store = WeightsStore(tmp_path / "weights", [row], _layout)
+    with pytest.raises(InputError, match="0000") as caught:
+        store.add(row, _file(tmp_path))
+    assert caught.value.reason == "WRONG_WEIGHTS"
+    assert not (tmp_path / "weights").exists()
+
+
+def test_add_by_gits_blob_id_takes_the_file_that_git_would_name_so(tmp_path: Path) -> None:
+    blob = hashlib.sha1(b"blob %d\0" % len(CONTENT) + CONTENT).hexdigest()
+    row = _row(git_blob=blob)
+    assert WeightsStore(tmp_path / "weights", [row], _layout).add(row, _file(tmp_path)).proof == "git_blob"
+
+
+def test_add_without_published_hash_goes_by_the_entries(tmp_path: Path) -> None:
+    row = _row(entries=state_layout(STATE))
+    store = WeightsStore(tmp_path / "weights", [row], _layout)
+    wrapped = {"state_dict": {f"module.{name}": value for name, value in STATE.items()}, "epoch": 3}
+    assert store.add(row, _saved(tmp_path / "a.pth", wrapped)).proof == "entries"
+    with pytest.raises(InputError, match="tensors"):
+        store.add(row, _saved(tmp_path / "b.pth", {"other": torch.ones(1)}))
+    assert _layout(store.path(row)) == row.entries
+
+
+def test_file_of_unknown_content_that_changes_after_first_use_is_refused(tmp_path: Path) -> None:
+    row = _row(entries="")
+    store = WeightsStore(tmp_path, [row], _layout)
+    store.add(row, _file(tmp_path))
+    store.path(row).write_bytes(b"other")
+    with pytest.raises(InputError, match="changed since its first use"):
+        store.usable(row)
+
+
+def test_file_put_there_by_hand_is_checked_at_first_use(tmp_path: Path) -> None:
+    row = _row()
+    store = WeightsStore(tmp_path, [row], _layout)
+    store.path(row).write_bytes(CONTENT[:-1])
+    assert store.record(row) is None
+    with pytest.raises(InputError, match="damaged"):
+        store.usable(row)
+    store.path(row).write_bytes(CONTENT)
+    assert store.usable(row) == store.path(row)
+
+
+def test_absent_weights_say_how_to_get_them(tmp_path: Path) -> None:
+    row = _row()
+    with pytest.raises(NotFoundError, match="weights pull net"):
+        WeightsStore(tmp_path, [row], _layout).usable(row)
+
+
+def test_recognise_finds_rows_by_hash_and_by_entries(tmp_path: Path) -> None:
+    known, alike, twin = _row(), _row("alike", entries=state_layout(STATE)), _row("twin", entries=state_layout(STATE))
+    store = WeightsStore(tmp_path / "weights", [known, alike, twin], _layout)
+    assert store.recognise(_file(tmp_path)) == (known,)
+    assert store.recognise(_saved(tmp_path / "some.pth", STATE)) == (alike, twin)
+    assert store.recognise(_saved(tmp_path / "twin.pth", STATE)) == (twin,)
+    assert store.recognise(_file(tmp_path, b"nothing", "x")) == ()
+
+
+class _Evil:
+    def __reduce__(self) -> tuple[Callable[[str], object], tuple[str]]:
+        return os.mkdir, ("evil-was-run",)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_checkpoint_with_code_in_it_is_refused_and_never_run(
+    tmp_path: Path, legacy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save({"state_dict": STATE, "x": _Evil()}, "bad.pth", _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(InputError, match=r"not loaded: .*mkdir"):
+        read_state(Path("bad.pth"))
+    assert not Path("evil-was-run").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", pickle.dumps({"a": 1}), b"\x80\x02}q\x00."])
+def test_damaged_checkpoint_is_refused_in_a_sentence(tmp_path: Path, content: bytes) -> None:
+    with pytest.raises(InputError, match="get the file anew"):
+        read_state(_file(tmp_path, content))
+
+
+def test_training_log_beside_the_weights_does_no_harm(tmp_path: Path) -> None:
+    content = {"state_dict": STATE, "optimizer": {"lr": np.float64(0.1), "steps": np.int64(3)}}
+    assert state_layout(read_state(_saved(tmp_path / "a.pth", content))) == state_layout(STATE)
+
+
+def test_layout_leaves_out_counters_of_batch_norm() -> None:
+    entries = [("bn.weight", "float32", (4,))]
+    assert layout(entries) == layout([*entries, ("bn.num_batches_tracked", "int64", ())])
+    assert layout(entries) != layout([("bn.weight", "float32", (5,))])
+
+
+class _Address:
+    """A file server that cuts its answers short as often as it is told, and knows ranges."""
+
+    def __init__(self) -> None:
+        self.content = CONTENT
+        self.cuts: list[int] = []
+        self.asked: list[str] = []
+        self.kind = "application/octet-stream"
+        address = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                address.answer(self)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}/net.pth"
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        version = f'"{hashlib.md5(self.content).hexdigest()}"'
+        asked = request.headers.get("Range", "") if request.headers.get("If-Range", version) == version else ""
+        self.asked.append(asked)
+        start = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
+        request.send_response(206 if start else 200)
+        request.send_header("Content-Type", self.kind)
+        request.send_header("ETag", version)
+        request.send_header("Content-Length", str(len(self.content) - start))
+        request.end_headers()
+        request.wfile.write(self.content[start : self.cuts.pop(0) if self.cuts else None])
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def address() -> Iterator[_Address]:
+    made = _Address()
+    yield made
+    made.close()
+
+
+def _fetch(address: _Address, folder: Path) -> Path:
+    return download(_row(url=address.url, sha256=""), folder, lambda done, total: None, pause_seconds=0)
+
+
+def test_download_cut_twice_goes_on_where_it_broke(tmp_path: Path, address: _Address) -> None:
+    address.cuts = [100_000, 250_000]
+    seen: list[tuple[int, int]] = []
+    row = _row(url=address.url, sha256="")
+    file = download(row, tmp_path, lambda done, total: seen.append((done, total)), pause_seconds=0)
+    assert file.read_bytes() == CONTENT
+    first, second, third = (int(asked[6:-1] or 0) for asked in address.asked)
+    assert first == 0
+    assert 100_000 - second < 1 << 14
+    assert 250_000 - third < 1 << 14
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+
+
+def test_download_given_up_is_kept_and_taken_up_by_the_next_run(tmp_path: Path, address: _Address) -> None:
+    address.cuts = [50_000] * 5
+    with pytest.raises(UnavailableError, match=r"\d{5} bytes are kept"):
+        _fetch(address, tmp_path)
+    address.asked.clear()
+    assert _fetch(address, tmp_path).read_bytes() == CONTENT
+    assert len(address.asked) == 1
+    assert address.asked[0].startswith("bytes=")
+
+
+def test_download_of_a_file_that_changed_meanwhile_starts_anew(tmp_path: Path, address: _Address) -> None:
+    address.cuts = [50_000] * 5
+    with pytest.raises(UnavailableError):
+        _fetch(address, tmp_path)
+    address.content = os.urandom(20_000)
+    assert _fetch(address, tmp_path).read_bytes() == address.content
+
+
+def test_download_that_gives_a_page_is_refused_with_the_way_by_hand(tmp_path: Path, address: _Address) -> None:
+    address.kind = "text/html; charset=utf-8"
+    with pytest.raises(InputError, match=r"by hand from https://example\.org/net"):
+        _fetch(address, tmp_path)
+
+
+def test_download_without_address_says_where_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="weights add net FILE"):
+        download(_row(entries=""), tmp_path, lambda done, total: None)
