@@ -4,7 +4,9 @@ isort:skip_file
 What Premiere Pro says of the clip under the playhead: getters' answers as they came, nothing computed."""
 
 import builtins
+import collections.abc
 import google.protobuf.descriptor
+import google.protobuf.internal.containers
 import google.protobuf.message
 import typing
 
@@ -44,9 +46,9 @@ class PremiereFacts(google.protobuf.message.Message):
         player_ticks: builtins.int
         """`getPlayerPosition()`, from the sequence's start."""
         in_ticks: builtins.int
-        """`getInPoint()`, unset without one."""
+        """`getInPoint()`, from the sequence's start; unset without one."""
         out_ticks: builtins.int
-        """`getOutPoint()`, unset without one."""
+        """`getOutPoint()`, the end of the last frame; unset without one."""
         video_track_count: builtins.int
         """Video tracks."""
         def __init__(
@@ -91,12 +93,14 @@ class PremiereFacts(google.protobuf.message.Message):
         IS_SEQUENCE_FIELD_NUMBER: builtins.int
         IS_MULTICAM_FIELD_NUMBER: builtins.int
         IS_OFFLINE_FIELD_NUMBER: builtins.int
-        TIME_REMAPPED_FIELD_NUMBER: builtins.int
+        IS_MERGED_FIELD_NUMBER: builtins.int
+        IS_SUBCLIP_FIELD_NUMBER: builtins.int
         MEDIA_PATH_FIELD_NUMBER: builtins.int
         PROJECT_ITEM_ID_FIELD_NUMBER: builtins.int
-        MEDIA_TICKS_PER_FRAME_FIELD_NUMBER: builtins.int
+        MEDIA_FRAME_RATE_FIELD_NUMBER: builtins.int
         MEDIA_START_TICKS_FIELD_NUMBER: builtins.int
         MEDIA_DURATION_TICKS_FIELD_NUMBER: builtins.int
+        TRANSITIONS_FIELD_NUMBER: builtins.int
         id: builtins.str
         """Track index and start ticks, for finding it again."""
         name: builtins.str
@@ -104,7 +108,7 @@ class PremiereFacts(google.protobuf.message.Message):
         track_index: builtins.int
         """From 0 at the bottom."""
         track_locked: builtins.bool
-        """`isLocked()`."""
+        """Whether its track is locked; unset where the host's API does not say."""
         disabled: builtins.bool
         """`isDisabled()`."""
         start_ticks: builtins.int
@@ -129,25 +133,31 @@ class PremiereFacts(google.protobuf.message.Message):
         """A multicam clip."""
         is_offline: builtins.bool
         """`isOffline()`."""
-        time_remapped: builtins.bool
-        """Keyframed speed."""
+        is_merged: builtins.bool
+        """A merged clip: sound and picture of several files."""
+        is_subclip: builtins.bool
+        """A subclip: in points count from its own start, which the host does not tell."""
         media_path: builtins.str
         """`getMediaFilePath()`."""
         project_item_id: builtins.str
         """`getId()`."""
-        media_ticks_per_frame: builtins.int
-        """Of its footage; 0 when not known."""
+        media_frame_rate: builtins.float
+        """Of its footage, as interpreted; 0 when not known."""
         media_start_ticks: builtins.int
         """Timecode of the file's first frame; 0 without."""
         media_duration_ticks: builtins.int
         """Of the file; 0 when not known."""
+        @property
+        def transitions(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PremiereFacts.Transition]:
+            """Those on its track that touch it."""
+
         def __init__(
             self,
             *,
             id: builtins.str = ...,
             name: builtins.str = ...,
             track_index: builtins.int = ...,
-            track_locked: builtins.bool = ...,
+            track_locked: builtins.bool | None = ...,
             disabled: builtins.bool = ...,
             start_ticks: builtins.int = ...,
             end_ticks: builtins.int = ...,
@@ -160,14 +170,38 @@ class PremiereFacts(google.protobuf.message.Message):
             is_sequence: builtins.bool = ...,
             is_multicam: builtins.bool = ...,
             is_offline: builtins.bool = ...,
-            time_remapped: builtins.bool = ...,
+            is_merged: builtins.bool = ...,
+            is_subclip: builtins.bool = ...,
             media_path: builtins.str = ...,
             project_item_id: builtins.str = ...,
-            media_ticks_per_frame: builtins.int = ...,
+            media_frame_rate: builtins.float = ...,
             media_start_ticks: builtins.int = ...,
             media_duration_ticks: builtins.int = ...,
+            transitions: collections.abc.Iterable[global___PremiereFacts.Transition] | None = ...,
         ) -> None: ...
-        def ClearField(self, field_name: typing.Literal["adjustment_layer", b"adjustment_layer", "disabled", b"disabled", "end_ticks", b"end_ticks", "has_media", b"has_media", "id", b"id", "in_ticks", b"in_ticks", "is_multicam", b"is_multicam", "is_offline", b"is_offline", "is_sequence", b"is_sequence", "media_duration_ticks", b"media_duration_ticks", "media_path", b"media_path", "media_start_ticks", b"media_start_ticks", "media_ticks_per_frame", b"media_ticks_per_frame", "name", b"name", "out_ticks", b"out_ticks", "project_item_id", b"project_item_id", "reversed", b"reversed", "speed", b"speed", "start_ticks", b"start_ticks", "time_remapped", b"time_remapped", "track_index", b"track_index", "track_locked", b"track_locked"]) -> None: ...
+        def HasField(self, field_name: typing.Literal["_track_locked", b"_track_locked", "track_locked", b"track_locked"]) -> builtins.bool: ...
+        def ClearField(self, field_name: typing.Literal["_track_locked", b"_track_locked", "adjustment_layer", b"adjustment_layer", "disabled", b"disabled", "end_ticks", b"end_ticks", "has_media", b"has_media", "id", b"id", "in_ticks", b"in_ticks", "is_merged", b"is_merged", "is_multicam", b"is_multicam", "is_offline", b"is_offline", "is_sequence", b"is_sequence", "is_subclip", b"is_subclip", "media_duration_ticks", b"media_duration_ticks", "media_frame_rate", b"media_frame_rate", "media_path", b"media_path", "media_start_ticks", b"media_start_ticks", "name", b"name", "out_ticks", b"out_ticks", "project_item_id", b"project_item_id", "reversed", b"reversed", "speed", b"speed", "start_ticks", b"start_ticks", "track_index", b"track_index", "track_locked", b"track_locked", "transitions", b"transitions"]) -> None: ...
+        def WhichOneof(self, oneof_group: typing.Literal["_track_locked", b"_track_locked"]) -> typing.Literal["track_locked"] | None: ...
+
+    @typing.final
+    class Transition(google.protobuf.message.Message):
+        """A transition on a track."""
+
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        START_TICKS_FIELD_NUMBER: builtins.int
+        END_TICKS_FIELD_NUMBER: builtins.int
+        start_ticks: builtins.int
+        """On the sequence."""
+        end_ticks: builtins.int
+        """On the sequence."""
+        def __init__(
+            self,
+            *,
+            start_ticks: builtins.int = ...,
+            end_ticks: builtins.int = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["end_ticks", b"end_ticks", "start_ticks", b"start_ticks"]) -> None: ...
 
     VERSION_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
