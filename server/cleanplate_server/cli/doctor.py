@@ -19,7 +19,7 @@ from cleanplate_server.cli.operations import voice_options
 from cleanplate_server.cli.report import Report, readable_bytes
 from cleanplate_server.cli.sessions import Place
 from cleanplate_server.config import Settings, memory_size
-from cleanplate_server.models.registry import Registry
+from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.stages.codecs import ENCODERS
 
 _PACKAGES = ("av", "click", "grpcio", "numpy", "opencv-python-headless", "opentimelineio", "protobuf", "rich", "torch")
@@ -73,7 +73,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield _importable(package, module)
     yield from _media()
     yield _accelerator()
-    yield from _engines()
+    yield from _engines(settings)
     yield _memory(settings)
     yield from _folders(settings)
     yield _server(settings)
@@ -140,8 +140,8 @@ def _accelerator() -> Finding:
     return Finding("accelerator", True, ", ".join(f"cuda:{number} {name}" for number, name in enumerate(names)))
 
 
-def _engines() -> Iterator[Finding]:
-    engines = Registry().engines()
+def _engines(settings: Settings) -> Iterator[Finding]:
+    engines = Registry(EnginePlace(settings.weights_folder, settings.device)).engines()
     for kind in dict.fromkeys(status.kind for status in engines):
         able = [status.info.name for status in engines if status.kind == kind and status.available]
         detail = ", ".join(able) or "none can run; see `cleanplate models`"

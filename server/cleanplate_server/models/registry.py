@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 from cleanplate_server.errors import EngineError, NotFoundError
@@ -20,6 +22,10 @@ from cleanplate_server.models.protocols import (
     Propagator,
     Segmenter,
 )
+from cleanplate_server.models.weights import WeightsRow, manifest_file, read_manifest
+from cleanplate_server.models.weights_store import WeightsStore
+
+_SAM_NAMES = ("sam-vit-h", "sam-vit-l", "sam-vit-b")
 
 
 class _Engine(Protocol):
@@ -50,34 +56,69 @@ class EngineStatus:
 
 
 @dataclass(frozen=True)
+class EnginePlace:
+    """What engines may use.
+
+    Args:
+        weights_folder: where checkpoints lie; None is none.
+        device: ``auto``, ``cpu`` or ``cuda:N``.
+    """
+
+    weights_folder: Path | None = None
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
 class _Entry(Generic[E]):
-    """An engine that can be built."""
+    """An engine that can be built.
 
-    build: Callable[[Effort], E]
+    Args:
+        info: name, licence, weights.
+        build: makes it, on a device.
+        row: of the manifest, for one that needs weights.
+    """
 
-    @property
-    def info(self) -> EngineInfo:
-        return self.build("balanced").info
+    info: EngineInfo
+    build: Callable[[Effort, str], E]
+    row: WeightsRow | None = None
 
 
 class Registry:
-    """The engines of this machine, the preferred one of each kind first."""
+    """The engines of this machine, the preferred one of each kind first.
 
-    def __init__(self) -> None:
-        self._segmenters: list[_Entry[Segmenter]] = [_Entry(lambda effort: GrabCutSegmenter())]
-        self._propagators: list[_Entry[Propagator]] = [_Entry(lambda effort: FlowPropagator(effort=effort))]
-        self._inpainters: list[_Entry[Inpainter]] = [_Entry(lambda effort: PlateInpainter(effort=effort))]
-        self._matters: list[_Entry[Matter]] = [_Entry(lambda effort: GuidedMatter())]
+    A network comes before the embedded engine when its weights are here and a GPU can run it; without a GPU it is there
+    for who asks for it by name.
+
+    Args:
+        place: weights and device.
+    """
+
+    def __init__(self, place: EnginePlace | None = None) -> None:
+        self._place = place or EnginePlace()
+        rows = read_manifest(manifest_file())
+        folder = self._place.weights_folder
+        self._store = WeightsStore(folder, rows, _layout) if folder else None
+        self._segmenters: list[_Entry[Segmenter]] = [
+            _Entry(GrabCutSegmenter().info, lambda effort, device: GrabCutSegmenter()),
+            *(self._sam(row) for name in _SAM_NAMES for row in rows if row.name == name),
+        ]
+        self._propagators: list[_Entry[Propagator]] = [
+            _Entry(FlowPropagator().info, lambda effort, device: FlowPropagator(effort=effort))
+        ]
+        self._inpainters: list[_Entry[Inpainter]] = [
+            _Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort))
+        ]
+        self._matters: list[_Entry[Matter]] = [_Entry(GuidedMatter().info, lambda effort, device: GuidedMatter())]
 
     def engines(self) -> list[EngineStatus]:
-        """Every engine, by kind."""
-        kinds: list[tuple[EngineKind, list[EngineInfo]]] = [
-            ("segmenter", [entry.info for entry in self._segmenters]),
-            ("propagator", [entry.info for entry in self._propagators]),
-            ("inpainter", [entry.info for entry in self._inpainters]),
-            ("matter", [entry.info for entry in self._matters]),
+        """Every engine, by kind, the preferred one first."""
+        kinds: list[tuple[EngineKind, list[EngineStatus]]] = [
+            ("segmenter", self._statuses("segmenter", self._segmenters)),
+            ("propagator", self._statuses("propagator", self._propagators)),
+            ("inpainter", self._statuses("inpainter", self._inpainters)),
+            ("matter", self._statuses("matter", self._matters)),
         ]
-        return [EngineStatus(kind, info, available=True) for kind, infos in kinds for info in infos]
+        return [status for _, statuses in kinds for status in statuses]
 
     def check(self, kind: EngineKind, name: str) -> None:
         """Refuses an engine that is not known or cannot run.
@@ -91,7 +132,9 @@ class Registry:
             names = ", ".join(status.info.name for status in known)
             raise NotFoundError(f"there is no {kind} named '{name}'; choose one of: {names}", reason="NO_SUCH_ENGINE")
         if not chosen[0].available:
-            raise EngineError(f"the {kind} '{name}' cannot run here: {chosen[0].reason}")
+            instead = next((status.info.name for status in known if status.available), "")
+            rest = f"; '{instead}' would run instead" if instead else ""
+            raise EngineError(f"the {kind} '{name}' cannot run here: {chosen[0].reason}{rest}")
 
     def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter:
         """The named segmenter, or the preferred one."""
@@ -109,10 +152,61 @@ class Registry:
         """The named matter, or the preferred one."""
         return self._pick("matter", self._matters, name, effort)
 
-    def _pick(self, kind: EngineKind, entries: list[_Entry[E]], name: str, effort: Effort) -> E:
+    def _statuses(self, kind: EngineKind, entries: Sequence[_Entry[E]]) -> list[EngineStatus]:
+        found = [self._status(kind, entry) for entry in entries]
+        return sorted(found, key=lambda status: not (status.available and status.device != "cpu"))
+
+    def _status(self, kind: EngineKind, entry: _Entry[E]) -> EngineStatus:
+        if entry.row is None:
+            return EngineStatus(kind, entry.info, available=True)
+        if self._store is None or not self._store.path(entry.row).is_file():
+            reason = f"{entry.row.file} is not here; `cleanplate weights pull {entry.row.name}` gets it"
+            return EngineStatus(kind, entry.info, available=False, reason=reason)
+        try:
+            return EngineStatus(kind, entry.info, available=True, device=resolve_device(self._place.device))
+        except EngineError as error:
+            return EngineStatus(kind, entry.info, available=False, reason=str(error))
+
+    def _pick(self, kind: EngineKind, entries: Sequence[_Entry[E]], name: str, effort: Effort) -> E:
         if name:
             self.check(kind, name)
-        for entry in entries:
-            if not name or entry.info.name == name:
-                return entry.build(effort)
+        for status in self._statuses(kind, entries):
+            if status.available and (not name or status.info.name == name):
+                entry = next(entry for entry in entries if entry.info == status.info)
+                return entry.build(effort, status.device)
         raise EngineError(f"no {kind} can run here; see `cleanplate models`")
+
+    def _sam(self, row: WeightsRow) -> _Entry[Segmenter]:
+        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
+
+        def build(effort: Effort, device: str) -> Segmenter:
+            from cleanplate_server.models.networks.sam import SamSegmenter, load_sam  # torch takes seconds to import
+
+            assert self._store
+            return SamSegmenter(load_sam(row.name, self._store.usable(row), device=device), info)
+
+        return _Entry(info, build, row)
+
+
+@cache
+def resolve_device(wanted: str) -> str:
+    """The device that networks run on: ``cuda:0`` where there is one and ``auto`` or it is asked for, else ``cpu``.
+
+    Raises:
+        EngineError: a GPU is asked for that is not there.
+    """
+    if wanted == "cpu":
+        return wanted
+    import torch  # takes seconds, which only networks pay
+
+    if wanted == "auto":
+        return "cuda:0" if torch.cuda.is_available() else "cpu"
+    if int(wanted.removeprefix("cuda:")) >= torch.cuda.device_count():
+        raise EngineError(f"there is no {wanted} on this machine; set device to auto or cpu")
+    return wanted
+
+
+def _layout(file: Path) -> str:
+    from cleanplate_server.models.networks.checkpoints import read_state, state_layout  # torch takes seconds to import
+
+    return state_layout(read_state(file))

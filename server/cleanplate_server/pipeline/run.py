@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cleanplate_server.clip import Media
 from cleanplate_server.config import Settings
-from cleanplate_server.models.registry import Registry
+from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.pipeline.fill import fill
 from cleanplate_server.pipeline.job import PLATE_CACHE_BYTES, Job
 from cleanplate_server.pipeline.ledger import Ledger
@@ -42,7 +42,7 @@ def run_job(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:
         CleanplateError: every failure that a person may meet.
         JobCancelledError: from the ledger.
     """
-    job = Job(spec, ledger, Registry())
+    job = Job(spec, ledger, Registry(EnginePlace(settings.weights_folder, settings.device)))
     match spec.operation:
         case RemoveOperation() as operation:
             return remove(job, operation)

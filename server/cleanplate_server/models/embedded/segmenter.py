@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.errors import MaskError, PromptError
 from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_lines
 from cleanplate_server.models.embedded.motion import Movement, pinholes
 from cleanplate_server.models.embedded.palette import Palette, distances_along, part_at
+from cleanplate_server.models.prompt_checks import refuse_unusable
 from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Nearby, Prompt, Stroke
 
 Picture = NDArray[np.float32]
@@ -104,7 +104,7 @@ class CutImage:
 
     def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
         """Finds the object; see `PreparedImage.segment`."""
-        _check(prompt, previous, self._picture.shape[:2])
+        refuse_unusable(prompt, previous, (self._picture.shape[0], self._picture.shape[1]))
         if prompt.mask is not None and not (prompt.points or prompt.strokes or prompt.box):
             return (Candidate(prompt.mask.copy(), 1.0),)
         seeds = self._seeds(prompt)
@@ -315,37 +315,3 @@ class CutImage:
 
 def _clipped(rgb: RGB) -> RGB:
     return np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
-
-
-def _check(prompt: Prompt, previous: Mask | None, size: tuple[int, ...]) -> None:
-    """Refuses what cannot be answered; the values are in the message."""
-    height, width = size
-    places = [(p.x, p.y) for p in prompt.points] + [xy for s in prompt.strokes for xy in s.points]
-    for x, y in places:
-        if not (-0.5 <= x <= width - 0.5 and -0.5 <= y <= height - 0.5):
-            raise PromptError(
-                f"the point ({x:g}, {y:g}) is outside the picture, which is {width} wide and {height} high;"
-                " click inside it"
-            )
-    if any(not s.points for s in prompt.strokes):
-        raise PromptError(f"a stroke on frame {prompt.frame} has no point; give it at least one (x, y)")
-    box = prompt.box
-    if box is not None and (min(box.x1, width) <= max(box.x0, 0) or min(box.y1, height) <= max(box.y0, 0)):
-        raise PromptError(
-            f"the box from ({box.x0}, {box.y0}) to ({box.x1}, {box.y1}) holds nothing of the picture, which is"
-            f" {width} wide and {height} high; draw it around the object"
-        )
-    for mask in (prompt.mask, previous):
-        if mask is not None and mask.shape != (height, width):
-            raise MaskError(
-                f"the mask is {mask.shape}, the frame is {(height, width)}; give a mask of the frame's size"
-            )
-    if prompt.mask is not None and not prompt.mask.any():
-        raise MaskError(f"the mask for frame {prompt.frame} is empty; mark the object in it")
-    positive = any(p.inside for p in prompt.points) or any(s.inside for s in prompt.strokes)
-    shown = prompt.mask is not None or (previous is not None and bool(previous.any()))
-    if not (positive or box is not None or shown):
-        raise PromptError(
-            f"the prompt on frame {prompt.frame} has no click, stroke or box on the object"
-            f" ({len(prompt.points)} clicks, all outside it); click on the object first"
-        )
