@@ -91,14 +91,14 @@ def needed_range(use: Use, part: Span | None, handles: int, media_frame_count: i
 
     Args:
         use: settled.
-        part: record frames from the clip's start; None is all.
+        part: record frames from the clip's start, widened where it would cut through a dissolve; None is all.
         handles: spare frames; the server cuts them short where the media ends.
         media_frame_count: frames in the file.
 
     Raises:
         TimelineError: the clip shows frames that the media does not have.
     """
-    needed = (use.part(part) if part else use).source_span()
+    needed = (use.part(use.whole_part(part)) if part else use).source_span()
     if not Span(0, media_frame_count).holds(needed):
         raise TimelineError(
             f"clip '{use.name}' shows frames {needed.start_frame} to {needed.last_frame} of {use.media.path}, which has"
