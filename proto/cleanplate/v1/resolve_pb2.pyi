@@ -44,7 +44,7 @@ class ResolveFacts(google.protobuf.message.Message):
         start_frame: builtins.int
         """`GetStartFrame()`."""
         playhead_timecode: builtins.str
-        """`GetCurrentTimecode()`."""
+        """`GetCurrentTimecode()`; empty when the clip alone is asked after, wherever the playhead stands."""
         mark_in: builtins.int
         """In and out point of `GetMarkInOut()`, frames from the timeline's start; out is included."""
         mark_out: builtins.int
