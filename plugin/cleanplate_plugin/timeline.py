@@ -14,7 +14,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Protocol
 
-from cleanplate_plugin.errors import TimelineError
+from cleanplate_plugin.errors import TimelineError, UnsupportedClipError
+from cleanplate_plugin.timecodes import can_drop, timecode_of
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ class SourceMedia:
         start_frame: timecode of the file's first frame as a count of frames since 00:00:00:00; 0 without timecode.
         frame_count: frames in the file; None when the timeline does not say.
         drop_frame: its timecode is written with dropped numbers.
+        start_known: False when the timeline does not say where the file begins, so that positions may count from the
+            file's first frame or from its timecode; ``settle`` finds out from the file itself.
     """
 
     path: Path | None
@@ -61,6 +64,7 @@ class SourceMedia:
     start_frame: int = 0
     frame_count: int | None = None
     drop_frame: bool = False
+    start_known: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,8 @@ class Use:
         speed: 1 as shot, 2 twice as fast, -1 backwards, 0 a freeze.
         head_frames: record frames before ``record_start`` that a transition shows too.
         tail_frames: record frames after the end that a transition shows too.
+        fade_in_frames: record frames from ``record_start`` that a transition mixes with what stood before.
+        fade_out_frames: record frames before the end that a transition mixes with what comes after.
         enabled: whether it is seen.
     """
 
@@ -117,6 +123,8 @@ class Use:
     speed: Fraction = Fraction(1)
     head_frames: int = 0
     tail_frames: int = 0
+    fade_in_frames: int = 0
+    fade_out_frames: int = 0
     enabled: bool = True
 
     @property
@@ -174,7 +182,30 @@ class Use:
             source_start=self.source_start + part.start_frame * self.step,
             head_frames=self.head_frames if part.start_frame == 0 else 0,
             tail_frames=self.tail_frames if part.stop_frame == self.frame_count else 0,
+            fade_in_frames=self.fade_in_frames if part.start_frame == 0 else 0,
+            fade_out_frames=self.fade_out_frames if part.stop_frame == self.frame_count else 0,
         )
+
+    def whole_part(self, part: Span) -> Span:
+        """A part widened to the clip's ends where it would else cut through a dissolve.
+
+        Args:
+            part: record frames counted from ``record_start``, within the clip.
+        """
+        first_whole = self.fade_in_frames
+        last_whole = self.frame_count - self.fade_out_frames
+        start = min(part.start_frame, last_whole)
+        stop = max(part.stop_frame, first_whole)
+        start = 0 if start < first_whole else start
+        stop = self.frame_count if stop > last_whole else stop
+        return Span(start, stop - start)
+
+    def mixes(self, part: Span) -> bool:
+        """Whether a transition shows frames of a part mixed with others, or goes on showing it beyond its cut."""
+        starts_mixed = part.start_frame < self.fade_in_frames or (part.start_frame == 0 and self.head_frames > 0)
+        last_whole = self.frame_count - self.fade_out_frames
+        ends_mixed = part.stop_frame > last_whole or (part.stop_frame == self.frame_count and self.tail_frames > 0)
+        return starts_mixed or ends_mixed
 
     def with_take(self, take: Take) -> Use:
         """The same clip showing a take: every record frame shows the clean form of the frame that it showed.
@@ -183,6 +214,10 @@ class Use:
             TimelineError: the take does not hold all the frames that the clip shows, or has another rate.
         """
         needed = self.source_span()
+        if not self.media.start_known:
+            raise TimelineError(
+                f"the timeline does not say where the file of clip '{self.name}' begins; open the file first"
+            )
         if take.media.rate != self.media.rate:
             raise TimelineError(
                 f"{take.label} has {take.media.rate} frames a second where clip '{self.name}' has {self.media.rate};"
@@ -215,6 +250,91 @@ class Refusal:
     record_start: int
     frame_count: int
     reason: str
+
+
+def settle(
+    use: Use,
+    file_start_frame: int | None,
+    *,
+    file_frame_count: int,
+    file_rate: Fraction,
+    file_drop_frame: bool,
+) -> Use:
+    """Fixes a clip's media from the file itself.
+
+    A timeline may count a file's frames from 0 although the file has timecode; then the file's own timecode is put in.
+
+    Args:
+        use: as a document gave it.
+        file_start_frame: timecode of the file's first frame as a count of frames since 00:00:00:00; None without.
+        file_frame_count: frames in the file.
+        file_rate: frames a second, exact.
+        file_drop_frame: whether its timecode is written with dropped numbers.
+
+    Raises:
+        UnsupportedClipError: the file is not what the timeline means: other rate, start or length.
+    """
+    name = f"clip '{use.name}'"
+    if use.media.rate != file_rate:
+        raise UnsupportedClipError(
+            f"{name} counts {use.media.rate} frames a second where its file has {file_rate};"
+            " relink the clip to the file that it was cut from"
+        )
+    file = replace(
+        use.media,
+        start_frame=use.media.start_frame if file_start_frame is None else file_start_frame,
+        frame_count=file_frame_count,
+        drop_frame=file_drop_frame,
+        start_known=True,
+    )
+    if use.media.start_known:
+        _check_same_file(use, file)
+        settled = replace(use, media=file)
+    else:
+        settled = replace(use, media=file, source_start=_counted_from_first(use, file))
+    shown = settled.source_span()
+    if not Span(0, file_frame_count).holds(shown):
+        raise UnsupportedClipError(
+            f"{name} shows frames {shown.start_frame} to {shown.last_frame} of a file that has {file_frame_count};"
+            " relink the clip to the file that it was cut from, or trim it"
+        )
+    return settled
+
+
+def _check_same_file(use: Use, file: SourceMedia) -> None:
+    known = use.media
+    if known.frame_count is not None and known.frame_count != file.frame_count:
+        raise UnsupportedClipError(
+            f"clip '{use.name}' was cut from a file of {known.frame_count} frames and the file now has"
+            f" {file.frame_count}; relink the clip to the file that it was cut from"
+        )
+    if known.start_frame not in (0, file.start_frame):
+        raise UnsupportedClipError(
+            f"clip '{use.name}' was cut from a file that begins at {_timecode(known)} and the file now begins at"
+            f" {_timecode(file)}; relink the clip to the file that it was cut from"
+        )
+
+
+def _counted_from_first(use: Use, file: SourceMedia) -> Fraction:
+    """Finds whether a position counts from the file's timecode or from its first frame: the one that the file has."""
+    assert file.frame_count is not None
+    whole = Span(0, file.frame_count)
+    from_timecode = replace(use, media=file, source_start=use.source_start - file.start_frame)
+    from_first = replace(use, media=file)
+    fitting = {u.source_start for u in (from_timecode, from_first) if whole.holds(u.source_span())}
+    if len(fitting) == 1:
+        return fitting.pop()
+    shown = from_first.source_span()
+    fault = "both from its timecode and from 0" if fitting else "neither from its timecode nor from 0"
+    raise UnsupportedClipError(
+        f"the timeline does not say where the file of clip '{use.name}' begins, and frames {shown.start_frame} to"
+        f" {shown.last_frame} fit the file's {file.frame_count} frames from {_timecode(file)} {fault};"
+        " write the timeline with its media's available range"
+    )
+
+
+def _timecode(media: SourceMedia) -> str:
+    return timecode_of(media.start_frame, media.rate, drop_frame=media.drop_frame and can_drop(media.rate))
 
 
 class Document(Protocol):
@@ -251,7 +371,8 @@ class Document(Protocol):
         Args:
             use: as ``items`` gave it.
             take: holds all that the clip, or the part, shows.
-            part: record frames from the clip's start; None is the whole clip. A part cuts the clip in place.
+            part: record frames from the clip's start; None is the whole clip. A part cuts the clip in place; where it
+                reaches into a dissolve it goes on to the clip's end, as ``Use.whole_part`` says.
 
         Raises:
             TimelineError: the document cannot say this; it is unchanged.
