@@ -1,0 +1,178 @@
+"""Timelines of barcode clips: media with timecode, an OTIO file as an editor would hand it over, and takes for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+import opentimelineio as otio
+from cleanplate_plugin.timeline import SourceMedia, Take
+from hosts.barcode import Coding, stamps_of, write_clip, write_patch
+
+FILM = Fraction(24000, 1001)
+PAL = Fraction(25)
+NTSC = Fraction(30000, 1001)
+NTSC_60 = Fraction(60000, 1001)
+RATES = (FILM, PAL, NTSC, NTSC_60)
+
+
+@dataclass(frozen=True)
+class Footage:
+    """A file on the disk with a barcode in every frame.
+
+    Args:
+        path: of the file.
+        clip: number in its barcodes.
+        start_frame: its timecode, frames since 00:00:00:00.
+        frame_count: its length.
+    """
+
+    path: Path
+    clip: int
+    rate: Fraction
+    start_frame: int
+    frame_count: int
+
+    @property
+    def media(self) -> SourceMedia:
+        """As takes know it."""
+        return SourceMedia(self.path, self.rate, self.start_frame, self.frame_count, drops_frames(self.rate))
+
+
+def write_footage(folder: Path, clip: int, rate: Fraction, *, frame_count: int = 60) -> Footage:
+    """Writes a clip whose timecode starts at one hour for clip 1, two for clip 2, and so on."""
+    hours = otio.opentime.from_timecode(f"{clip:02d}:00:00{';' if drops_frames(rate) else ':'}00", float(rate))
+    start = round(hours.value)
+    path = folder / f"clip{clip}.mov"
+    write_clip(path, stamps_of(clip, range(frame_count)), Coding(rate, timecode(start, rate)))
+    return Footage(path, clip, rate, start, frame_count)
+
+
+def write_take(folder: Path, footage: Footage, source_start: int, frame_count: int) -> Take:
+    """Writes what removal would give: the same frames without the object, from a frame of the original on."""
+    return _take(folder, footage, range(source_start, source_start + frame_count), is_patch=False)
+
+
+def write_patch_take(folder: Path, footage: Footage, source_start: int, frame_count: int) -> Take:
+    """Writes a patch: transparent but for what was filled, with a barcode of its own at the bottom."""
+    return _take(folder, footage, range(source_start, source_start + frame_count), is_patch=True)
+
+
+def _take(folder: Path, footage: Footage, frames: range, *, is_patch: bool) -> Take:
+    path = folder / f"{footage.path.stem}_{'patch' if is_patch else 'cp'}{len(list(folder.iterdir())):03d}.mov"
+    start = footage.start_frame + frames.start
+    write = write_patch if is_patch else write_clip
+    write(path, stamps_of(footage.clip, frames, has_object=False), Coding(footage.rate, timecode(start, footage.rate)))
+    media = SourceMedia(path, footage.rate, start, len(frames), drops_frames(footage.rate))
+    return Take(media, frames.start, path.stem, {"engine": "none, a test wrote it"})
+
+
+def drops_frames(rate: Fraction) -> bool:
+    """Whether editors use drop-frame timecode at a rate."""
+    return rate in (NTSC, NTSC_60)
+
+
+def timecode(frame: int, rate: Fraction) -> str:
+    """Timecode as OTIO writes it."""
+    time = otio.opentime.RationalTime(frame, float(rate))
+    return str(otio.opentime.to_timecode(time, float(rate), drops_frames(rate)))
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A clip on a track.
+
+    Args:
+        first: position in the file, frames from its start, at the clip's first record frame.
+        record_count: its length on the timeline.
+        speed: 1 as shot, 0 a freeze.
+    """
+
+    footage: Footage
+    first: int
+    record_count: int
+    speed: Fraction = Fraction(1)
+    enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Nothing, for so many record frames."""
+
+    record_count: int
+
+
+@dataclass(frozen=True)
+class Dissolve:
+    """Between the neighbours: record frames before and after the cut."""
+
+    before: int
+    after: int
+
+
+Track = Sequence[Cut | Gap | Dissolve]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A timeline.
+
+    Args:
+        rate: record frames a second.
+        tracks: from the bottom.
+    """
+
+    rate: Fraction
+    tracks: Sequence[Track] = field(default_factory=list)
+
+    def write(self, path: Path) -> Path:
+        """Writes it as OTIO, with record timecode from one hour."""
+        timeline = otio.schema.Timeline("edit")
+        timeline.global_start_time = otio.opentime.from_timecode(
+            f"01:00:00{';' if drops_frames(self.rate) else ':'}00", float(self.rate)
+        )
+        for number, items in enumerate(self.tracks, start=1):
+            track = otio.schema.Track(f"V{number}", kind=otio.schema.TrackKind.Video)
+            track.extend([self._written(item) for item in items])
+            timeline.tracks.append(track)
+        otio.adapters.write_to_file(timeline, str(path))
+        return path
+
+    def _written(self, item: Cut | Gap | Dissolve) -> otio.core.Composable:
+        if isinstance(item, Gap):
+            return otio.schema.Gap(source_range=_range(0, item.record_count, self.rate))
+        if isinstance(item, Dissolve):
+            return otio.schema.Transition(
+                transition_type=otio.schema.TransitionTypes.SMPTE_Dissolve,
+                in_offset=_time(item.before, self.rate),
+                out_offset=_time(item.after, self.rate),
+            )
+        return self._clip(item)
+
+    def _clip(self, cut: Cut) -> otio.schema.Clip:
+        footage = cut.footage
+        clip = otio.schema.Clip(
+            name=footage.path.stem,
+            media_reference=otio.schema.ExternalReference(
+                str(footage.path), _range(footage.start_frame, footage.frame_count, footage.rate)
+            ),
+            source_range=otio.opentime.TimeRange(
+                _time(footage.start_frame + cut.first, footage.rate), _time(cut.record_count, self.rate)
+            ),
+        )
+        clip.enabled = cut.enabled
+        if cut.speed == 0:
+            clip.effects.append(otio.schema.FreezeFrame())
+        elif cut.speed != 1:
+            clip.effects.append(otio.schema.LinearTimeWarp(time_scalar=float(cut.speed)))
+        return clip
+
+
+def _time(frames: int, rate: Fraction) -> otio.opentime.RationalTime:
+    return otio.opentime.RationalTime(frames, float(rate))
+
+
+def _range(start: int, count: int, rate: Fraction) -> otio.opentime.TimeRange:
+    return otio.opentime.TimeRange(_time(start, rate), _time(count, rate))
