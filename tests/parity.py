@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from parity_networks.case import CaseFolder, Compared
 
-_NO_NETWORKS = {"__init__", "case", "recipe"}
+_NO_NETWORKS = {"case", "recipe"}
+"""Modules beside the networks'; such ones may also begin with an underscore."""
 
 
 def network_names() -> list[str]:
