@@ -202,3 +202,22 @@ def test_place_puts_a_take_where_it_is_meant() -> None:
         ("replace", Span(2, 3), True),
         ("above", None, False),
     ]
+
+
+def test_settled_use_has_its_files_own_length_and_path(tmp_path: Path) -> None:
+    said = replace(_use(), media=SourceMedia(Path("/old/dog.mov"), PAL, 90000, None))
+    settled = cleaning.settle_use(said, _clip(tmp_path / "dog.mov"))
+    assert settled.media == SourceMedia(tmp_path / "dog.mov", PAL, 90000, 100)
+
+
+@pytest.mark.parametrize(
+    ("clip", "words"),
+    [
+        (_clip(Path("/dog.mov"), count=99), "100 frames and the file now has 99"),
+        (_clip(Path("/dog.mov"), rate=24), "25 frames a second where its file has 24"),
+        (_clip(Path("/dog.mov"), timecode="02:00:00:00"), "begins at 01:00:00:00 and the file now begins at 02:"),
+    ],
+)
+def test_settled_use_of_a_file_that_is_not_the_timelines_is_refused(clip: media_pb2.Clip, words: str) -> None:
+    with pytest.raises(UnsupportedClipError, match=words):
+        cleaning.settle_use(_use(), clip)
