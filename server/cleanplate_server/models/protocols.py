@@ -153,7 +153,10 @@ class EngineInfo:
 
 
 class Frames(Protocol):
-    """Random access to the frames of one shot. Calls are cheap for frames near the last one asked for."""
+    """Random access to the frames of one shot, from several threads at once.
+
+    Calls are cheap for frames near the last one asked for.
+    """
 
     @property
     def frames(self) -> range:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import RLock
 from typing import Protocol
 
 from cleanplate_server.clip import Media, Plate
@@ -28,7 +29,7 @@ class MaskSource(Protocol):
 
 
 class PlateCache:
-    """The plates last used of one media, in their own planes.
+    """The plates last used of one media, in their own planes. Safe to use from several threads.
 
     Args:
         source: decodes what is not here.
@@ -43,18 +44,24 @@ class PlateCache:
         self._limit_bytes = limit_bytes
         self._held_bytes = 0
         self._plates: OrderedDict[int, Plate] = OrderedDict()
+        self._lock = RLock()
 
     def plate(self, frame: int) -> Plate:
         """The frame with this number."""
-        if frame in self._plates:
-            self._plates.move_to_end(frame)
-            return self._plates[frame]
-        plate = self._source.plate(frame)
-        self.keep(plate)
-        return plate
+        with self._lock:
+            if frame in self._plates:
+                self._plates.move_to_end(frame)
+                return self._plates[frame]
+            plate = self._source.plate(frame)
+            self.keep(plate)
+            return plate
 
     def keep(self, plate: Plate) -> None:
         """Takes in a plate that was decoded on the way to another."""
+        with self._lock:
+            self._keep(plate)
+
+    def _keep(self, plate: Plate) -> None:
         if plate.frame in self._plates:
             return
         self._plates[plate.frame] = plate

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from threading import Lock
 from typing import cast
 
 import cv2
@@ -106,7 +107,7 @@ def write_mask(file: Path, mask: Mask) -> None:
 
 
 class MaskFiles:
-    """Masks of a shot in window files (``stages.plates.MaskSource``).
+    """Masks of a shot in window files (``stages.plates.MaskSource``). Safe to read from several threads.
 
     Only the boxes are held, and the few windows last used.
 
@@ -121,6 +122,7 @@ class MaskFiles:
         self._file_of: dict[int, Path] = {}
         self._boxes: dict[int, Box] = {}
         self._held: OrderedDict[Path, dict[str, Array]] = OrderedDict()
+        self._lock = Lock()
 
     def add(self, window: range, file: Path) -> None:
         """Takes in a window's file."""
@@ -148,12 +150,13 @@ class MaskFiles:
             write_mask(folder / f"{frame:05d}.png", self.mask(frame))
 
     def _arrays(self, file: Path) -> dict[str, Array]:
-        if file not in self._held:
-            self._held[file] = read_arrays(file)
-            while len(self._held) > self._HELD_WINDOWS:
-                self._held.popitem(last=False)
-        self._held.move_to_end(file)
-        return self._held[file]
+        with self._lock:
+            if file not in self._held:
+                self._held[file] = read_arrays(file)
+                while len(self._held) > self._HELD_WINDOWS:
+                    self._held.popitem(last=False)
+            self._held.move_to_end(file)
+            return self._held[file]
 
 
 def _corners(box: Box) -> NDArray[np.int32]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
+from threading import Lock
 from typing import TypeVar
 
 import numpy as np
@@ -38,6 +42,8 @@ _FAR_GROWTH = 1.125
 _PROBES = 4096
 _LEAST_MASS = 1e-3
 _SURROUNDINGS_PX = 32
+_MOST_THREADS = 4
+"""Frames that are filled at once; each holds its own candidates."""
 _Value = TypeVar("_Value", bound=np.generic)
 
 
@@ -91,16 +97,27 @@ class PlateFiller:
         self._camera = camera
         self._settings = settings
         self._reader = SourceReader(shot)
+        self._anchoring = Lock()
 
     def fill(self, window: range) -> Iterator[CleanRegion]:
-        """Fills the frames of a window that have a hole, in order."""
-        for frame in window:
-            target = aim(self._shot, frame, largest_px=self._settings.largest_px)
-            if target is not None:
-                yield self._fill(target)
+        """Fills the frames of a window that have a hole, in order, a few of them at once."""
+        holed = (frame for frame in window if self._shot.hole_box(frame) is not None)
+        count = min(_MOST_THREADS, os.cpu_count() or 1)
+        with ThreadPoolExecutor(count, thread_name_prefix="fill") as threads:
+            begun = deque(threads.submit(self._fill, frame) for frame in islice(holed, count))
+            try:
+                while begun:
+                    done = begun.popleft().result()
+                    begun.extend(threads.submit(self._fill, frame) for frame in islice(holed, 1))
+                    yield done
+            finally:
+                for waiting in begun:
+                    waiting.cancel()
 
-    def _fill(self, target: Target) -> CleanRegion:
-        tight = self._shot.hole_box(target.frame)
+    def _fill(self, frame: int) -> CleanRegion:
+        target = aim(self._shot, frame, largest_px=self._settings.largest_px)
+        tight = self._shot.hole_box(frame)
+        assert target is not None
         assert tight is not None
         rgb, unseen = self._fill_seen(target, tight)
         if unseen.any():
@@ -121,7 +138,8 @@ class PlateFiller:
     def _invent(self, target: Target, box: Box, rgb: RGB, unseen: Mask) -> RGB:
         frame = anchor_frame(self._shot, target.frame)
         if frame != target.frame:
-            anchor = self._anchor(frame)
+            with self._anchoring:  # one thread makes it, the others find it in the folder
+                anchor = self._anchor(frame)
             outer = grow(box, _SURROUNDINGS_PX, self._shot.size)
             picture, wanted = self._embed(target.frame, outer, box, rgb, unseen)
             motion = self._camera.between(target.frame, frame)

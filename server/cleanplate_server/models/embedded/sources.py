@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -194,12 +195,13 @@ def ladder(frame: int, frames: range, direction: int, *, growth: float) -> Itera
 
 
 class SourceReader:
-    """Reads pieces of a shot's frames and keeps the latest in bounded memory."""
+    """Reads pieces of a shot's frames and keeps the latest in bounded memory. Safe to use from several threads."""
 
     def __init__(self, shot: MaskedFrames) -> None:
         self._shot = shot
         self._kept: OrderedDict[int, tuple[Box, RGB, NDArray[np.uint8]]] = OrderedDict()
         self._bytes = 0
+        self._lock = Lock()
 
     def view(self, target: Target, frame: int, motion: Homography, *, places: tuple[Luma, Luma]) -> View | None:
         """Cuts out of a source what shows some of the target's places.
@@ -224,7 +226,8 @@ class SourceReader:
         area, own = (x1 - x0) * (y1 - y0), target.box.size[0] * target.box.size[1]
         if min(x1 - x0, y1 - y0) < 8 or area > _LARGEST_CROP * own + 400**2:
             return None
-        full, free = self._read(frame, Box(x0, y0, x1, y1))
+        with self._lock:
+            full, free = self._read(frame, Box(x0, y0, x1, y1))
         size = max(1, round((x1 - x0) * target.scale)), max(1, round((y1 - y0) * target.scale))
         return View(
             frame=frame,
