@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,15 @@ Field = NDArray[np.float32]
 
 Weight = NDArray[np.float32]
 """float32 [h, w] in [0, 1]: how far a value is to be believed."""
+
+
+@lru_cache(maxsize=16)
+def grid(height: int, width: int) -> tuple[Weight, Weight]:
+    """Column and row of each pixel, float32 [h, w] each, read-only; kept, for the same sizes come again and again."""
+    row, column = np.mgrid[0:height, 0:width].astype(np.float32)
+    column.setflags(write=False)
+    row.setflags(write=False)
+    return column, row
 
 
 def complete(values: Field, known: Weight) -> Field:
@@ -86,7 +97,7 @@ def fit_affine(flow: Field, weight: Weight, *, rounds: int = 4) -> Field | None:
         parameters = np.linalg.solve(left @ design + stiffness, left @ wanted)
         error = np.linalg.norm(design @ parameters - wanted, axis=1)
         now = trust / (1 + (error / max(float(np.median(error)), 0.3)) ** 2)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    x, y = grid(height, width)
     x, y = (x - width / 2) / 100, (y - height / 2) / 100
     p = parameters.astype(np.float32)
     return np.asarray(p[0] + x[..., None] * p[1] + y[..., None] * p[2], np.float32)

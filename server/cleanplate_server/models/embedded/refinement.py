@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from cleanplate_server.models.embedded.blending import AGE, Candidate, disagreement, mean_size, weigh
-from cleanplate_server.models.embedded.completion import Weight, complete
+from cleanplate_server.models.embedded.completion import Weight, complete, grid
 from cleanplate_server.models.embedded.registration import find_rest, sample_free, search_for
 from cleanplate_server.models.embedded.sources import Target, gray
 from cleanplate_server.models.protocols import RGB, Luma
@@ -66,7 +66,7 @@ def _register(
     """The candidate with its flow corrected, and by how many working pixels."""
     own = gray(mixture)
     rest = find_rest(search, own, np.where(candidate.seen, gray(candidate.rgb), own))
-    row, column = np.mgrid[0 : own.shape[0], 0 : own.shape[1]].astype(np.float32)
+    column, row = grid(*own.shape)
     before = cv2.remap(
         candidate.flow, column + rest[..., 0], row + rest[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )

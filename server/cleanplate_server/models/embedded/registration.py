@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.completion import Field, Weight, complete, fit_affine
+from cleanplate_server.models.embedded.completion import Field, Weight, complete, fit_affine, grid
 from cleanplate_server.models.embedded.sources import Target, View, gray
 from cleanplate_server.models.protocols import Luma
 
@@ -143,13 +143,13 @@ def find_rest(search: cv2.DenseOpticalFlow, own: Luma, other: Luma) -> Field:
     if min(own.shape) < _LEAST_SIDE_PX:
         return nothing
     # what lies above white is kept by scaling it down
-    white = max(1.0, float(np.percentile(own[::4, ::4], 99.5)))
+    white = max(1.0, float(np.percentile(own[::4, ::4], 99.5)) if own.max() > 1 else 1.0)
     one, two = _to_bytes(own / white), _to_bytes(other / white)
     return np.asarray(search.calc(one, two, nothing), np.float32)
 
 
 def _grid(flow: Field) -> tuple[Luma, Luma]:
-    row, column = np.mgrid[0 : flow.shape[0], 0 : flow.shape[1]].astype(np.float32)
+    column, row = grid(*flow.shape[:2])
     return column + flow[..., 0], row + flow[..., 1]
 
 

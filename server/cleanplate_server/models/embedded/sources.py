@@ -51,8 +51,9 @@ class Target:
     near: Luma
     rim: Luma
 
-    @property
+    @cached_property
     def luma(self) -> Luma:
+        """float32 [h, w]."""
         return gray(self.rgb)
 
     @property
