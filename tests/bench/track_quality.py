@@ -4,7 +4,7 @@
     track_quality.py CLIPS_FOLDER MASKS_OUT [SEQUENCE ...] [--effort fast|balanced|best]
 
 CLIPS_FOLDER holds ``JPEGImages/480p/NAME/%05d.jpg`` and ``Annotations/480p/NAME/%05d.png``. The predicted masks are
-kept as MASKS_OUT/NAME/%05d.png (255 = object). Metrics follow Perazzi et al. (CVPR 2016).
+kept as MASKS_OUT/NAME/%05d.png (255 = object). The measures are those of ``davis_metrics.py``.
 """
 
 from __future__ import annotations
@@ -17,10 +17,8 @@ import cv2
 import numpy as np
 from cleanplate_server.models.embedded.propagator import FlowPropagator
 from cleanplate_server.models.protocols import RGB, Box, Key, Luma, Mask
+from davis_metrics import score_pair
 from numpy.typing import NDArray
-
-_BOUNDARY_SHARE = 0.008
-"""Tolerance of the boundary measure as a share of the picture's diagonal."""
 
 
 class JpegFrames:
@@ -53,36 +51,6 @@ class JpegFrames:
         return self.rgb(frame) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
 
 
-def region(found: Mask, truth: Mask) -> float:
-    """J: intersection over union, 1 when both are empty."""
-    union = np.count_nonzero(found | truth)
-    return np.count_nonzero(found & truth) / union if union else 1.0
-
-
-def outline(mask: Mask) -> Mask:
-    """Pixels that differ from their east, south or south-east neighbour; the last row and column look one way only."""
-    padded = np.pad(mask, ((0, 1), (0, 1)))
-    east, south, both = padded[:-1, 1:], padded[1:, :-1], padded[1:, 1:]
-    edge = (mask ^ east) | (mask ^ south) | (mask ^ both)
-    edge[-1], edge[:, -1] = (mask ^ east)[-1], (mask ^ south)[:, -1]
-    edge[-1, -1] = False
-    return edge
-
-
-def boundary(found: Mask, truth: Mask) -> float:
-    """F: harmonic mean of boundary precision and recall, matched by dilation."""
-    radius = int(np.ceil(_BOUNDARY_SHARE * np.hypot(*truth.shape)))
-    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
-    disk = (x * x + y * y <= radius * radius).astype(np.uint8)
-    a, b = outline(found), outline(truth)
-    if not a.any() or not b.any():
-        return float(a.any() == b.any())
-    near_a, near_b = (cv2.dilate(e.astype(np.uint8), disk) > 0 for e in (a, b))
-    precision = np.count_nonzero(a & near_b) / np.count_nonzero(a)
-    recall = np.count_nonzero(b & near_a) / np.count_nonzero(b)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
 def read_mask(path: Path) -> Mask:
     """Reads a mask image: bool [H, W]."""
     return cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) > 127
@@ -106,12 +74,8 @@ def measure(clips: Path, name: str, out: Path, *, engine: FlowPropagator) -> tup
     (out / name).mkdir(parents=True, exist_ok=True)
     for path, mask in zip(truth_paths, found, strict=True):
         cv2.imwrite(str(out / name / path.name), mask.astype(np.uint8) * 255)
-    pairs = list(zip(found, truths, strict=True))[1:-1]
-    return (
-        float(np.mean([region(f, t) for f, t in pairs])),
-        float(np.mean([boundary(f, t) for f, t in pairs])),
-        seconds,
-    )
+    regions, boundaries = score_pair(found, truths)
+    return float(regions.mean()), float(boundaries.mean()), seconds
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ A case holds no weights: it names every tensor of the published state dict, and 
 
 from __future__ import annotations
 
+import ast
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
@@ -93,3 +94,12 @@ def mask(name: str, shape: Sequence[int]) -> NDArray[np.float32]:
     ry, rx = stream.uniform(0.12, 0.22) * height, stream.uniform(0.12, 0.22) * width
     planes = [((y - cy) / ry) ** 2 + ((x - cx - 0.02 * width * i) / rx) ** 2 <= 1.0 for i in range(count)]
     return np.asarray(np.stack(planes).reshape(shape), np.float32)
+
+
+def call(text: str) -> NDArray[np.float32]:
+    """Makes the array of the first call in a text, such as ``recipe.mask('name', (9, 90, 161)) != 0``."""
+    first = text[: text.rindex(")") + 1]
+    node = next(node for node in ast.walk(ast.parse(first)) if isinstance(node, ast.Call))
+    assert isinstance(node.func, ast.Attribute), text
+    arguments = [ast.literal_eval(argument) for argument in node.args]
+    return {"noise": noise, "mask": mask}[node.func.attr](*arguments)
