@@ -79,7 +79,10 @@ def _refuse_kind(item: Item) -> None:
         (item.is_multicam, "is a multicam clip; flatten it (Multi-Camera > Flatten), then clean it"),
         (item.is_merged, "is a merged clip, whose in point cannot be trusted; use the clip that it was merged from"),
         (item.is_subclip, "is a subclip, whose start in the file is not told; use the clip that it was made from"),
-        (not item.has_media or not item.media_path, "has no media file (a title, a graphic, a matte); render it first"),
+        (
+            not item.has_media or not item.media_path,
+            "has no media file (a title, a graphic, a matte); select the clip that is meant",
+        ),
         (item.is_offline, f"is offline, {item.media_path} is not there; link its media again"),
         (item.disabled, "is disabled; enable it, or put the playhead on the clip that is seen"),
         (item.track_locked, "stands on a locked track; unlock the track"),
@@ -115,12 +118,13 @@ def _use(sequence: Sequence, item: Item, rate: Fraction) -> Use:
 def _media(item: Item) -> SourceMedia:
     rate = _footage_rate(item)
     frame = TICKS_PER_SECOND / rate
-    # The duration may be the sound's, which can be longer, so it is good for a bound and not for a comparison.
+    # A duration between frames is the sound's, which may be longer than the picture and tells no number of frames.
+    count = item.media_duration_ticks / frame
     return SourceMedia(
         path=Path(item.media_path),
         rate=rate,
         start_frame=max(0, round(item.media_start_ticks / frame)),
-        frame_count=math.ceil(item.media_duration_ticks / frame) if item.media_duration_ticks > 0 else None,
+        frame_count=int(count) if count > 0 and count.denominator == 1 else None,
     )
 
 

@@ -115,8 +115,10 @@ def test_shot_any_rate_numbers_come_back(
         )
     )
     use = shot.use
-    assert (use.rate, use.media.rate, use.step) == (RATES[told], RATES[told], 1)
-    assert (use.record_start, use.frame_count, use.source_start) == (start, count, source)
+    assert use.rate == use.media.rate == RATES[told]
+    assert use.step == 1
+    assert (use.record_start, use.frame_count) == (start, count)
+    assert use.source_start == source
     assert shot.prompt_frame == source + playhead - start
     assert use.media.start_frame == timecode
 
@@ -137,6 +139,12 @@ def test_shot_in_point_told_from_timecode_same_frames(told: float, source: int, 
     facts.item.in_ticks += facts.item.media_start_ticks
     facts.item.out_ticks += facts.item.media_start_ticks
     assert shot_from_facts(facts).use.source_start == from_first == source
+
+
+def test_shot_sound_longer_than_the_picture_length_not_claimed() -> None:
+    facts = _facts()
+    facts.item.media_duration_ticks += 1000
+    assert shot_from_facts(facts).use.media.frame_count is None
 
 
 def test_shot_in_and_out_within_clip_become_the_part() -> None:
