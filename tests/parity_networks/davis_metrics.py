@@ -47,7 +47,7 @@ def _score_pair(described: dict[str, Any], share: float) -> dict[str, NDArray[An
 
 
 def _edit(edit: dict[str, Any], truth: list[Mask], result: list[Mask]) -> None:
-    frame, by = edit["frame"], edit.get("by")
+    frame, by = edit["frame"], tuple(edit.get("by", (0, 0)))
     match edit["what"]:
         case "empty_result":
             result[frame] = np.zeros_like(result[frame])

@@ -46,7 +46,8 @@ def test_runner_with_one_changed_value_says_miss_and_exits_1(tmp_path: Path) -> 
 def test_runner_with_an_array_that_nobody_computes_exits_1(tmp_path: Path) -> None:
     folder = shutil.copytree(OWN_CASES / "davis_metrics", tmp_path / "case")
     with np.load(folder / "case.npz") as file:
-        np.savez(folder / "case.npz", **file, **{"pair_480p/unknown": np.zeros(3)})
+        arrays = {**file, "pair_480p/unknown": np.zeros(3)}
+    np.savez(folder / "case.npz", **arrays)
     done = run("davis_metrics", str(folder))
     assert done.returncode == 1
     assert "MISS pair_480p/unknown" in done.stdout
