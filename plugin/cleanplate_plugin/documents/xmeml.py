@@ -82,9 +82,9 @@ class XmemlDocument:
         return self._drop_frame
 
     def items(self) -> Sequence[Use | Refusal]:
-        """All video clips and what else fills video tracks, as ``Document.items``."""
+        """All video clips and what else fills video tracks, as ``Document.items``; tracks of ours apart."""
         timeline = self._timeline(self._file.root)
-        found = (timeline.read(slot) for slot in timeline.slots())
+        found = (timeline.read(slot) for slot in timeline.slots() if not slot.own)
         return [shown if isinstance(shown, Refusal) else shown.use for shown in found]
 
     def original(self, use: Use) -> Use:
@@ -106,10 +106,7 @@ class XmemlDocument:
         self._edit(edit)
 
     def lay_above(self, use: Use, take: Take, part: Span | None = None, *, enabled: bool = True) -> None:
-        """Puts a take on a track of its own above the clip, as ``Document.lay_above``.
-
-        It covers the clip from cut to cut: in a dissolve, what the other clip mixes in is covered too.
-        """
+        """Puts a take on a track of ours right above the clip's, as ``Document.lay_above``; no patch on a dissolve."""
 
         def edit(timeline: Timeline) -> dict[str, Use]:
             span = part or Span(0, use.frame_count)

@@ -25,7 +25,6 @@ from cleanplate_plugin.documents.xmeml_values import (
     ticks_of,
 )
 
-
 _SAME_FRAME = Fraction(1, 100)
 """Ticks may be rounded; frames are millions of ticks long."""
 
@@ -249,7 +248,8 @@ class _Reading:
         source = self.first * clock.media_rate / clock.clip_rate
         if abs(source - low) > max(Fraction(1), clock.media_rate / clock.clip_rate):
             raise Refused(f"has in point {self.first} where its ticks say frame {float(low):g}; export it again")
-        return clock, source if abs(source - low) < _SAME_FRAME else low
+        same = clock.media_rate == clock.clip_rate and abs(source - low) < _SAME_FRAME
+        return clock, source if same else low
 
     def _check_length(self, seconds: Fraction | None, speed: Fraction) -> None:
         if seconds is None or abs(seconds - speed * self._record_seconds) <= (1 + speed) * self._frame_seconds:

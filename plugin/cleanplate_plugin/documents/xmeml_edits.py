@@ -28,7 +28,7 @@ from cleanplate_plugin.documents.xmeml_reading import Shown, Slot, list_slots, r
 from cleanplate_plugin.documents.xmeml_references import free_id, known_files
 from cleanplate_plugin.documents.xmeml_values import number_text, read_number, text_element
 from cleanplate_plugin.documents.xmeml_writing import file_for
-from cleanplate_plugin.errors import StaleClipError, UnsupportedClipError
+from cleanplate_plugin.errors import StaleClipError, TimelineError, UnsupportedClipError
 from cleanplate_plugin.timeline import Refusal, Span, Take, Use
 
 
@@ -78,7 +78,7 @@ class Timeline:
         """
         # Places count clips, so they change when a clip before is cut; nothing else fills the same record frames.
         for slot in self.slots():
-            if slot.track_number == use.track:
+            if slot.track_number == use.track and not slot.own:
                 here = self.read(slot)
                 there = here if isinstance(here, Refusal) else here.use
                 if (there.name, there.record_start, there.frame_count) == (use.name, use.record_start, use.frame_count):
@@ -151,11 +151,19 @@ def lay(timeline: Timeline, slot: Slot, take: Take, span: Span, *, enabled: bool
 
     Returns:
         Where it stands, and what it must show.
+
+    Raises:
+        TimelineError: the take does not fit, or a patch would cover a dissolve.
     """
     note = find_note(slot.item, TakeNote)
     original = slot.item if note is None else original_of(note)
     shown = timeline.shown(slot, item=original)
-    # An overlay has no transition of its own, so it covers the clip from cut to cut.
+    if enabled and shown.use.mixes(span):
+        raise TimelineError(
+            f"clip '{shown.use.name}' is in a dissolve there, which a patch above it would cover;"
+            " replace the clip's media, or choose a range without the dissolve"
+        )
+    # A matte has no transition of its own, so it stands from cut to cut.
     bare = Shown(_without_transitions(shown.use), shown.clock)
     item = _piece(original, bare, span)
     for kind in (TakeNote, CutNote, AboveNote):
@@ -169,7 +177,7 @@ def lay(timeline: Timeline, slot: Slot, take: Take, span: Span, *, enabled: bool
     _show(timeline, item, Shown(part, shown.clock), wanted, take)
     set_text(item, "enabled", "TRUE" if enabled else "FALSE", after="name")
     add_note(item, AboveNote(slot.track_number, describe_take(take)))
-    track = _track_above(timeline, slot.track_number, Span(part.record_start, part.frame_count))
+    track = _track_above(timeline, slot.item, part.record_span)
     track.insert(_index_for(track, part.record_start), item)
     placed = next(held for held in timeline.slots() if held.item is item)
     return placed.place, wanted
@@ -260,23 +268,27 @@ def _without_transitions(use: Use) -> Use:
     )
 
 
-def _track_above(timeline: Timeline, number: int, span: Span) -> Element:
-    """A track of ours above another that is free there; a new one where there is none."""
-    tracks = timeline.sequence.findall("media/video/track")
-    for track in tracks[number:]:
-        if find_note(track, TrackNote) is not None and _is_free(track, span):
-            return track
-    new = Element("track")
-    new.text = tracks[-1].text
-    for tag, text in (("enabled", "TRUE"), ("locked", "FALSE")):
-        child = text_element(tag, text)
-        child.tail = tracks[-1].text
-        new.append(child)
-    new.tail = tracks[-1].tail
-    add_note(new, TrackNote())
+def _track_above(timeline: Timeline, item: Element, span: Span) -> Element:
+    """A track of ours right above a clip's that is free there; a new one where there is none."""
     video = timeline.sequence.find("media/video")
     assert video is not None, "the clip stands on one of its tracks"
-    video.insert(list(video).index(tracks[-1]) + 1, new)
+    tracks = video.findall("track")
+    below = next(track for track in tracks if any(child is item for child in track))
+    for track in tracks[tracks.index(below) + 1 :]:
+        if find_note(track, TrackNote) is None:
+            break
+        if _is_free(track, span):
+            return track
+        below = track
+    new = Element("track")
+    new.text = below.text
+    for tag, text in (("enabled", "TRUE"), ("locked", "FALSE")):
+        child = text_element(tag, text)
+        child.tail = below.text
+        new.append(child)
+    new.tail = below.tail
+    add_note(new, TrackNote())
+    video.insert(list(video).index(below) + 1, new)
     return new
 
 

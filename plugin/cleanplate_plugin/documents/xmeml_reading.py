@@ -8,6 +8,7 @@ from fractions import Fraction
 from xml.etree.ElementTree import Element
 
 from cleanplate_plugin.documents.xmeml_clock import Clock, Refused, read_clock
+from cleanplate_plugin.documents.xmeml_notes import TrackNote, find_note
 from cleanplate_plugin.documents.xmeml_values import (
     TICKS_PER_SECOND,
     path_of,
@@ -17,7 +18,7 @@ from cleanplate_plugin.documents.xmeml_values import (
     read_timecode,
 )
 from cleanplate_plugin.errors import TimelineError
-from cleanplate_plugin.timeline import Refusal, SourceMedia, Use
+from cleanplate_plugin.timeline import Refusal, SourceMedia, Span, Use
 
 _STILLS = frozenset((".png", ".jpg", ".jpeg", ".tif", ".tiff", ".psd", ".bmp", ".gif", ".tga", ".webp", ".heic"))
 _HELD = ("clipitem", "generatoritem")
@@ -30,8 +31,9 @@ class Slot:
     Args:
         item: a clipitem or a generatoritem.
         track: element that holds it.
-        track_number: from 1 at the bottom.
+        track_number: from 1 at the bottom, tracks of ours apart; for those, of the track below them.
         place: where it is found again.
+        own: whether the track is one of ours.
         enabled: whether its track is seen.
         before: the transition into it.
         after: the transition out of it.
@@ -41,6 +43,7 @@ class Slot:
     track: Element
     track_number: int
     place: str
+    own: bool
     enabled: bool
     before: Element | None
     after: Element | None
@@ -90,24 +93,25 @@ def find_files(root: Element) -> dict[str, Element]:
 
 def list_slots(sequence: Element) -> Iterator[Slot]:
     """Everything on the video tracks, bottom track first, in record order."""
-    for number, track in enumerate(sequence.findall("media/video/track"), 1):
-        held = [child for child in track if child.tag in (*_HELD, "transitionitem")]
+    number = laid = 0
+    for track in sequence.findall("media/video/track"):
+        own = find_note(track, TrackNote) is not None
+        number, laid = (number, laid + 1) if own else (number + 1, 0)
         enabled = read_flag(track.findtext("enabled"), otherwise=True)
-        count = 0
+        held = [child for child in track if child.tag in (*_HELD, "transitionitem")]
         for index, item in enumerate(held):
-            if item.tag == "transitionitem":
-                continue
-            count += 1
-            before, after = (held[k] if 0 <= k < len(held) else None for k in (index - 1, index + 1))
-            yield Slot(
-                item,
-                track,
-                number,
-                f"V{number}[{count}]",
-                enabled,
-                before if before is not None and before.tag == "transitionitem" else None,
-                after if after is not None and after.tag == "transitionitem" else None,
-            )
+            if item.tag != "transitionitem":
+                before, after = (held[k] if 0 <= k < len(held) else None for k in (index - 1, index + 1))
+                yield Slot(
+                    item=item,
+                    track=track,
+                    track_number=number,
+                    place=f"V{number}{f'+{laid}' if own else ''}[{index + 1}]",
+                    own=own,
+                    enabled=enabled,
+                    before=before if before is not None and before.tag == "transitionitem" else None,
+                    after=after if after is not None and after.tag == "transitionitem" else None,
+                )
 
 
 def read_slot(slot: Slot, rate: Fraction, files: dict[str, Element], *, item: Element | None = None) -> Shown | Refusal:
@@ -137,8 +141,7 @@ def read_slot(slot: Slot, rate: Fraction, files: dict[str, Element], *, item: El
             media_frames=media.frame_count,
         )
     except Refused as refused:
-        reason = f"clip '{name}' at {slot.place} {refused.reason}"
-        return Refusal(name, slot.place, slot.track_number, start, frame_count, reason)
+        return _refusal(slot, name, record, refused.reason)
     use = Use(
         name=name,
         place=slot.place,
@@ -155,7 +158,19 @@ def read_slot(slot: Slot, rate: Fraction, files: dict[str, Element], *, item: El
         fade_out_frames=record.fade_out,
         enabled=slot.enabled and read_flag(item.findtext("enabled"), otherwise=True),
     )
+    held, shown = media.frame_count, use.source_span()
+    if held is not None and not Span(0, held).holds(shown):
+        reason = (
+            f"shows frames {shown.start_frame} to {shown.last_frame} of a file that has {held};"
+            " relink it to the file that it was cut from, or trim it or its dissolves"
+        )
+        return _refusal(slot, name, record, reason)
     return Shown(use, clock)
+
+
+def _refusal(slot: Slot, name: str, record: _Record, reason: str) -> Refusal:
+    sentence = f"clip '{name}' at {slot.place} {reason}"
+    return Refusal(name, slot.place, slot.track_number, record.start, record.stop - record.start, sentence)
 
 
 def _name(item: Element, files: dict[str, Element]) -> str:

@@ -20,8 +20,10 @@ from cleanplate_plugin.documents.xmeml_notes import (
 )
 from cleanplate_plugin.documents.xmeml_reading import find_files
 
-Numbering = dict[tuple[str, int], bool]
-"""How links number clips: by the id of a link's owner and the link's place in it; whether transitions are counted."""
+Numbering = dict[tuple[str, int, str], int]
+"""How links number clips and tracks: by the id of a link's owner, the link's place in it and the number's tag, which of
+a clip's three counts it is: on its track with transitions, on its track without, of its track."""
+_COUNTS = {"clipindex": (0, 1), "trackindex": (2,)}
 
 
 def known_files(root: Element) -> dict[str, Element]:
@@ -63,27 +65,28 @@ def free_id(root: Element, stem: str) -> str:
 
 
 def read_numbering(sequence: Element) -> Numbering:
-    """Finds which links say the place of a clip on its track, and how; programs differ, and some links are stale."""
+    """Finds which links say the place of a clip, and how; programs differ, and some links are stale."""
     places = _places(sequence)
     found: Numbering = {}
     for owner, index, link in _links(sequence):
-        said = (link.findtext("clipindex") or "").strip()
         counts = places.get(link.findtext("linkclipref") or "")
-        if counts is not None and said in (str(counts[0]), str(counts[1])):
-            found[owner, index] = said == str(counts[0])
+        for tag in ("clipindex", "trackindex"):
+            said = (link.findtext(tag) or "").strip()
+            fitting = () if counts is None else [which for which in _COUNTS[tag] if str(counts[which]) == said]
+            if fitting:
+                found[owner, index, tag] = fitting[0]
     return found
 
 
 def write_numbering(sequence: Element, numbering: Numbering) -> None:
-    """Lets links say the place of a clip after clips were cut or put together again."""
+    """Lets links say the place of a clip after clips were cut or put together, or tracks laid between others."""
     places = _places(sequence)
     for owner, index, link in _links(sequence):
         counts = places.get(link.findtext("linkclipref") or "")
-        place = link.find("clipindex")
-        if place is None or counts is None or (owner, index) not in numbering:
-            continue
-        with_transitions = numbering[owner, index]
-        place.text = str(counts[0] if with_transitions else counts[1])
+        for tag in ("clipindex", "trackindex"):
+            said, which = link.find(tag), numbering.get((owner, index, tag))
+            if said is not None and which is not None and counts is not None:
+                said.text = str(counts[which])
 
 
 def _kept_files(root: Element) -> dict[str, Element]:
@@ -96,16 +99,17 @@ def _kept_files(root: Element) -> dict[str, Element]:
     return files
 
 
-def _places(sequence: Element) -> dict[str, tuple[int, int]]:
-    """By the id of a clip: its place on its track with transitions counted, and without; from 1."""
-    places: dict[str, tuple[int, int]] = {}
-    for track in [*sequence.findall("media/video/track"), *sequence.findall("media/audio/track")]:
-        both = clips = 0
-        for child in track:
-            both += child.tag in ("clipitem", "generatoritem", "transitionitem")
-            clips += child.tag in ("clipitem", "generatoritem")
-            if child.tag == "clipitem":
-                places.setdefault(child.get("id", ""), (both, clips))
+def _places(sequence: Element) -> dict[str, tuple[int, int, int]]:
+    """By the id of a clip: its place on its track with transitions counted, without, and its track's; from 1."""
+    places: dict[str, tuple[int, int, int]] = {}
+    for kind in ("video", "audio"):
+        for number, track in enumerate(sequence.findall(f"media/{kind}/track"), 1):
+            both = clips = 0
+            for child in track:
+                both += child.tag in ("clipitem", "generatoritem", "transitionitem")
+                clips += child.tag in ("clipitem", "generatoritem")
+                if child.tag == "clipitem":
+                    places.setdefault(child.get("id", ""), (both, clips, number))
     places.pop("", None)
     return places
 
