@@ -141,6 +141,11 @@ def bounds(item: TimelineItem) -> tuple[int, int]:
     return int(start), int(end)
 
 
+def media_of(item: TimelineItem) -> MediaPoolItem | None:
+    """What an item shows; None for titles, generators and what lost its media."""
+    return ask("TimelineItem.GetMediaPoolItem", lambda: item.GetMediaPoolItem()) or None
+
+
 # Media.
 
 
@@ -262,9 +267,18 @@ def delete_take(item: TimelineItem, index: int) -> None:
 # Tracks.
 
 
-def append(desk: Desk, clip: MediaPoolClipInfo) -> None:
-    """Appends video alone; what came of it is read from the track, since the answer may hold dead items."""
-    clip["mediaType"] = _VIDEO_ONLY
+def append(desk: Desk, media: MediaPoolItem, start: int, *, end: int, track: int, record_frame: int) -> None:
+    """Appends video alone; what came of it is read from the track, since the answer may hold dead items.
+
+    Args:
+        start: first frame of the media.
+        end: its last, or one past it: versions differ.
+        record_frame: absolute.
+    """
+    clip: MediaPoolClipInfo = {
+        "mediaPoolItem": media, "startFrame": start, "endFrame": end, "mediaType": _VIDEO_ONLY, "trackIndex": track,
+        "recordFrame": record_frame,
+    }  # fmt: skip
     must("MediaPool.AppendToTimeline", lambda: _append(desk.pool, clip))
 
 

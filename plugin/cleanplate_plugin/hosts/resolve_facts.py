@@ -56,8 +56,12 @@ def shot_from_facts(facts: Facts) -> HostShot:
     return HostShot(HOST_NAME, use, part, playhead, fingerprint(facts))
 
 
-def use_from_facts(facts: Facts) -> Use:
+def use_from_facts(facts: Facts, *, known_speed: Fraction | None = None) -> Use:
     """Reads the clip alone, wherever the playhead stands.
+
+    Args:
+        facts: the getters' answers.
+        known_speed: when the clip was read before.
 
     Raises:
         UnsupportedClipError: as for ``shot_from_facts``.
@@ -66,7 +70,7 @@ def use_from_facts(facts: Facts) -> Use:
     item = _usable_item(facts)
     rate, _ = timeline_rate(facts.timeline)
     media, pool_media = _media(item)
-    motion = read_motion(item, pool_media, rate)
+    motion = read_motion(item, pool_media, rate, known_speed=known_speed)
     if motion.timecode_at_subclip and media.start_frame:
         media = replace(media, start_frame=media.start_frame - pool_media.subclip_start)
     use = Use(

@@ -15,9 +15,9 @@ from cleanplate.v1 import resolve_pb2
 
 from cleanplate_plugin.errors import UnsupportedClipError
 
-_PROOF_FRAMES = 24
-"""Spare frames before a clip that show its speed outside the cuts; with fewer a ramp looks like a constant speed."""
 _RENDER = "render the clip in place, or take the speed change off, and try again"
+_PROOF_FRAMES = 24
+"""Played frames before a clip that show its speed outside the cuts; with fewer, a ramp may look constant."""
 _WITNESSES = ("source_start_frame", "source_end_frame", "source_start_seconds", "source_end_seconds", "left_offset")
 
 Item = resolve_pb2.ResolveFacts.Item
@@ -60,24 +60,30 @@ class Motion:
     timecode_at_subclip: bool
 
 
-def read_motion(item: Item, media: PoolMedia, timeline_rate: Fraction) -> Motion:
+def read_motion(
+    item: Item, media: PoolMedia, timeline_rate: Fraction, *, known_speed: Fraction | None = None
+) -> Motion:  # fmt: skip
     """Lets the getters testify.
 
     Args:
         item: the getters' answers.
         media: of the clip.
         timeline_rate: record frames a second.
+        known_speed: of the clip, when it was read before: then it need not be proved again, but still be kept.
 
     Raises:
         UnsupportedClipError: they contradict each other, tell too little, or a speed ramp cannot be ruled out.
     """
     span = _source_span(item, media.rate)
     shown = item.duration * media.rate / timeline_rate
-    speed = _speed(item, span, shown)
+    if known_speed is not None and _keeps(known_speed, span, shown):
+        speed = known_speed
+    elif item.HasField("speed_percent"):
+        speed = _told_speed(item, span, shown)
+    else:
+        speed = _seen_speed(item, media, span, shown)
     if speed > 0:
         position, at_subclip = _position(item, media, step=speed * media.rate / timeline_rate)
-        if speed != 1 and not item.HasField("speed_percent"):
-            _rule_out_ramp(item, position - media.subclip_start, speed * media.rate / timeline_rate)
         return Motion(position, speed, at_subclip)
     position, at_subclip = _turned_position(item, media)
     # Read backwards, a range's upper bound is its first frame when it is included, and one past it when it is not.
@@ -102,19 +108,37 @@ def _source_span(item: Item, rate: Fraction) -> int:
     return spans[0]
 
 
-def _speed(item: Item, span: int, shown: Fraction) -> Fraction:
-    if item.HasField("speed_percent"):
-        said = Fraction(item.speed_percent).limit_denominator(10000) / 100
-        fits = abs(span) <= 1 if said == 0 else _fits(span, shown * abs(said)) and not (said < 0 < span - 1)
-        if not fits:
-            raise UnsupportedClipError(
-                f"clip '{item.name}' plays at {float(said):.0%} where it begins, but shows {abs(span)} frames of its"
-                f" media in {item.duration}: its speed changes on the way; {_RENDER}"
-            )
-        return -abs(said) if span < -1 else said
+def _told_speed(item: Item, span: int, shown: Fraction) -> Fraction:
+    """What ``GetSpeed`` says, when the frames between the ends are as many as it makes them."""
+    said = Fraction(item.speed_percent).limit_denominator(10000) / 100
+    fits = abs(span) <= 1 if said == 0 else _fits(span, shown * abs(said)) and not (said < 0 < span - 1)
+    if not fits:
+        raise UnsupportedClipError(
+            f"clip '{item.name}' plays at {float(said):.0%} where it begins, but shows {abs(span)} frames of its media"
+            f" in {item.duration}: its speed changes on the way; {_RENDER}"
+        )
+    return -abs(said) if span < -1 else said
+
+
+def _seen_speed(item: Item, media: PoolMedia, span: int, shown: Fraction) -> Fraction:
+    """The speed that the frames between the ends make, before 21.1; of a retimed clip the frames before it must too."""
     if _fits(span, shown):
         return Fraction(-1 if span < -1 else 1)
-    return Fraction(0) if abs(span) <= 1 else _measured_speed(span, shown)
+    if abs(span) <= 1:
+        return Fraction(0)
+    percents = [percent for percent in range(1, 10_000) if _fits(span, shown * percent / 100)] if span > 0 else []
+    if percents and item.left_offset >= _PROOF_FRAMES:
+        position, _ = _turned_position(item, media)
+        head, left = position - media.subclip_start, Fraction(item.left_offset)
+        steps = {percent: shown * percent / 100 / item.duration for percent in percents}
+        best = min(percents, key=lambda percent: abs(left * steps[percent] - head))
+        # The offset is in whole played frames, the position in whole frames of the file.
+        if abs(left * steps[best] - head) <= (1 + steps[best]) / 2:
+            return Fraction(best, 100)
+    raise UnsupportedClipError(
+        f"clip '{item.name}' is retimed, and this Resolve does not say whether its speed is constant; {_RENDER}, or use"
+        " Resolve 21.1"
+    )
 
 
 def _fits(span: int, expected: Fraction) -> bool:
@@ -122,13 +146,9 @@ def _fits(span: int, expected: Fraction) -> bool:
     return -2 <= abs(span) - expected <= 1
 
 
-def _measured_speed(span: int, shown: Fraction) -> Fraction:
-    """The whole percentage nearest the middle of what the span allows, else that middle."""
-    least, most = (abs(span) - Fraction(1, 2)) / shown, (abs(span) + Fraction(3, 2)) / shown
-    middle = Fraction(abs(span) * 2 + 1, 2) / shown
-    whole = Fraction(round(middle * 100), 100)
-    speed = whole if least <= whole <= most else middle.limit_denominator(1000)
-    return -speed if span < 0 else speed
+def _keeps(speed: Fraction, span: int, shown: Fraction) -> bool:
+    """Whether a span is that of a clip at a known speed."""
+    return abs(span) <= 1 if speed == 0 else _fits(span, shown * abs(speed)) and (span < -1) == (speed < 0)
 
 
 def _position(item: Item, media: PoolMedia, *, step: Fraction) -> tuple[int, bool]:
@@ -184,17 +204,6 @@ def _frame_doubts(item: Item, media: PoolMedia, place: int) -> Iterable[Fraction
     told = {item.source_start_frame, item.source_start_frame - (media.first_frame if media.is_sequence else 0)}
     doubts = {0: Fraction(0), 1: Fraction(1, 2), -1: Fraction(3, 2)}
     return tuple(doubts[place - frame] for frame in told if abs(place - frame) <= 1)
-
-
-def _rule_out_ramp(item: Item, position: int, step: Fraction) -> None:
-    """Believes a measured speed only when the media before the clip was played at it too."""
-    left = Fraction(item.left_offset)
-    near = max(Fraction(1), step)
-    if left < _PROOF_FRAMES or abs(left * step - position) > near or abs(left - position) <= near:
-        raise UnsupportedClipError(
-            f"clip '{item.name}' is retimed, and this Resolve does not say whether its speed is constant; {_RENDER},"
-            " or use Resolve 21.1"
-        )
 
 
 def _disagreement(item: Item) -> UnsupportedClipError:
