@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from opentimelineio.schema import Clip, Timeline, Track
 
-from cleanplate_plugin.documents.otio_items import Setting, read_written
+from cleanplate_plugin.documents.otio_items import Setting, is_own_track, read_written
 from cleanplate_plugin.documents.otio_media import (
     has_takes,
     next_take_key,
@@ -120,38 +120,54 @@ def lay_above(slot: Slot, use: Use, take: Take, part: Span | None, *, enabled: b
     lay(slot.timeline, slot.track, meant, take, like=slot.clip, enabled=enabled, setting=slot.setting)
 
 
-def restore_clips(timeline: Timeline, clips: Sequence[Clip], setting: Setting) -> int:
-    """Lets clips show their originals again, joins pieces that were cut, and leaves no trace.
+def restore_all(timeline: Timeline, setting: Setting) -> int:
+    """Takes out all takes, patches and mattes, joins what was cut, and leaves no trace.
 
     Args:
-        timeline: that holds them.
-        clips: any; those without takes stay as they are.
-        setting: in which the timeline's numbers are meant.
+        timeline: is changed.
+        setting: in which its numbers are meant.
 
     Returns:
-        How many had takes.
+        How many clips had takes, and how many patches and mattes there were.
+
+    Raises:
+        TimelineError: a clip has lost its original; nothing has changed.
     """
+    own = [track for track in timeline.video_tracks() if is_own_track(track)]
+    clips = [clip for clip in timeline.find_clips() if not any(clip.parent() is track for track in own)]
+    _check_originals(clips)
+    return lift(timeline, setting) + _restore(timeline, clips, setting)
+
+
+def restore_one(slot: Slot, use: Use) -> int:
+    """Takes out the takes of one clip and the patches and mattes that lie above it and nothing else.
+
+    Args:
+        slot: of the clip.
+        use: the clip.
+
+    Returns:
+        How many there were, as for ``restore_all``.
+
+    Raises:
+        TimelineError: the clip has lost its original; nothing has changed.
+    """
+    _check_originals([slot.clip])
+    lifted = lift(slot.timeline, slot.setting, below=slot.track, within=use.record_span)
+    return lifted + _restore(slot.timeline, [slot.clip], slot.setting)
+
+
+def _check_originals(clips: Sequence[Clip]) -> None:
+    for clip in clips:
+        key = original_key(clip)
+        if has_takes(clip) and key not in clip.media_references():
+            raise TimelineError(f"clip '{clip.name}' has lost its original, '{key}'; open an earlier version")
+
+
+def _restore(timeline: Timeline, clips: Sequence[Clip], setting: Setting) -> int:
     changed = [clip for clip in clips if has_takes(clip)]
     for clip in changed:
         remove_takes(clip)
     for track in timeline.video_tracks():
         join_pieces(track, setting)
     return len(changed)
-
-
-def lift_overlays(slot: Slot, use: Use) -> int:
-    """Takes away the patches and mattes that lie above a clip and nothing else.
-
-    Returns:
-        How many.
-    """
-    return lift(slot.timeline, slot.setting, below=slot.track, within=use.record_span)
-
-
-def lift_all_overlays(timeline: Timeline, setting: Setting) -> int:
-    """Takes away all patches and mattes.
-
-    Returns:
-        How many.
-    """
-    return lift(timeline, setting)

@@ -18,6 +18,10 @@ from cleanplate_plugin.errors import TimelineError, UnsupportedClipError
 from cleanplate_plugin.timecodes import can_drop, timecode_of
 
 
+_FLOAT_NOISE = Fraction(1, 1_000_000)
+"""Timeline files hold positions as floats: one this near to a frame is meant to be on it."""
+
+
 @dataclass(frozen=True)
 class Span:
     """A run of frames.
@@ -147,6 +151,9 @@ class Use:
             offset: record frames from ``record_start``; -1 and below, ``frame_count`` and above lie in transitions.
         """
         position = self.source_start + offset * self.step
+        near = round(position)
+        if abs(position - near) < _FLOAT_NOISE:
+            return near
         return math.ceil(position) if self.step < 0 else math.floor(position)
 
     def source_span(self, part: Span | None = None) -> Span:

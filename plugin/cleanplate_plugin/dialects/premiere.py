@@ -26,9 +26,11 @@ class Premiere:
     vendor_key: str | None = "PremierePro_OTIO"
 
     def played(self, written: Written, pace: Fraction) -> Played:
-        """Reads a clip's numbers; a freeze, which ``objection`` names, keeps its duration."""
-        scale = abs(written.time_scalar) or Fraction(1)
-        return Played(written.start, written.duration / scale, written.time_scalar)
+        """Reads a clip's numbers; the span of source may be rounded, clips last whole record frames."""
+        if written.time_scalar in (0, 1):
+            return Played(written.start, written.duration, written.time_scalar)
+        count = Fraction(round(written.duration / abs(written.time_scalar)))
+        return Played(written.start, count, written.time_scalar)
 
     def written(self, played: Played, pace: Fraction) -> Written:
         """Writes a clip's numbers."""

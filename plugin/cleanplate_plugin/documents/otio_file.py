@@ -158,14 +158,13 @@ class OtioDocument:
 
         Returns:
             How many clips were restored, and how many patches and mattes taken away.
+
+        Raises:
+            TimelineError: a clip has lost its original; the document is unchanged.
         """
         if use is None:
-            clips = list(self._timeline.find_clips())
-            lifted = conform.lift_all_overlays(self._timeline, self._setting)
-            return lifted + conform.restore_clips(self._timeline, clips, self._setting)
-        placed = self._find(use)
-        lifted = conform.lift_overlays(self._slot_of(placed), use)
-        return lifted + conform.restore_clips(self._timeline, [placed.item], self._setting)
+            return conform.restore_all(self._timeline, self._setting)
+        return conform.restore_one(self._slot_of(self._find(use)), use)
 
     def save(self, path: Path) -> None:
         """Writes the document as it is kept here, with originals beside takes, so that it can be restored later.
