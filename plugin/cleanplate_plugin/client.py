@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import grpc
 from cleanplate.v1 import (
@@ -40,6 +40,14 @@ _JPEG = media_pb2.GetFrameRequest.ENCODING_JPEG
 
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
+
+
+class JobCall(Protocol):
+    """A running call of WatchJob."""
+
+    def __iter__(self) -> Iterator[job_pb2.WatchJobResponse]: ...
+
+    def cancel(self) -> object: ...
 
 
 class ClientError(Exception):
@@ -94,11 +102,13 @@ class ServerAddress:
         address: ``HOST:PORT`` on the loopback.
         token: secret of this run of the server.
         private: it belongs to one command and goes away with it.
+        gateway: ``127.0.0.1:PORT`` of its HTTP gateway; empty when it has none.
     """
 
     address: str
     token: str
     private: bool = False
+    gateway: str = ""
 
     @classmethod
     def read(cls, state_folder: Path) -> ServerAddress:
@@ -110,7 +120,7 @@ class ServerAddress:
         try:
             document = json.loads((state_folder / SERVER_FILE).read_text(encoding="utf-8"))
             token = (state_folder / TOKEN_FILE).read_text(encoding="utf-8").strip()
-            return cls(str(document["address"]), token, bool(document.get("private")))
+            return cls(str(document["address"]), token, bool(document.get("private")), str(document.get("gateway", "")))
         except PermissionError as error:
             raise ClientError(
                 f"the server's token in {state_folder} may not be read; it belongs to another user, start your own",
@@ -119,6 +129,22 @@ class ServerAddress:
             ) from error
         except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError) as error:
             raise _no_server(state_folder) from error
+
+
+class JobStream:
+    """A job each time that it changes, until it has ended."""
+
+    def __init__(self, call: JobCall) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[job_pb2.Job]:
+        with _rpc_errors():
+            for response in self._call:
+                yield response.job
+
+    def cancel(self) -> None:
+        """Ends it, from any thread; whoever reads it gets a ClientError with the code CANCELLED."""
+        self._call.cancel()
 
 
 class Client:
@@ -220,13 +246,16 @@ class Client:
 
     def watch(self, name: str) -> Iterator[job_pb2.Job]:
         """The job each time that it changes, until it has ended."""
+        stream = self.open_watch(name)
+        try:
+            yield from stream
+        finally:
+            stream.cancel()
+
+    def open_watch(self, name: str) -> JobStream:
+        """As ``watch``, for whoever may have to end it from another thread."""
         with _rpc_errors():
-            stream = self._jobs.WatchJob(job_pb2.WatchJobRequest(name=name), metadata=self._metadata)
-            try:
-                for response in stream:
-                    yield response.job
-            finally:
-                stream.cancel()
+            return JobStream(self._jobs.WatchJob(job_pb2.WatchJobRequest(name=name), metadata=self._metadata))
 
     def cancel(self, name: str) -> job_pb2.Job:
         """Stops a job; one that has ended stays as it is."""
@@ -239,6 +268,19 @@ class Client:
     def models(self) -> tuple[model_pb2.Model, ...]:
         """Every engine, by kind, the preferred one first."""
         return tuple(self._call(self._models.ListModels, model_pb2.ListModelsRequest()).models)
+
+    def call(self, path: str, request: Message, response: type[Res]) -> Res:
+        """Calls a unary rpc by its path.
+
+        Args:
+            path: such as ``/cleanplate.v1.JobService/GetJob``.
+            request: of the kind that it takes.
+            response: kind that it gives.
+        """
+        method: Callable[..., Res] = self._channel.unary_unary(
+            path, request_serializer=_to_bytes, response_deserializer=response.FromString
+        )
+        return self._call(method, request)
 
     def close(self) -> None:
         """Lets go of the connection."""
@@ -260,6 +302,10 @@ class Client:
 def has_ended(job: job_pb2.Job) -> bool:
     """Whether a job will not change by itself any more."""
     return job.state in _ENDED
+
+
+def _to_bytes(message: Message) -> bytes:
+    return message.SerializeToString()
 
 
 def _no_server(state_folder: Path) -> ClientError:

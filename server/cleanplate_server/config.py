@@ -32,6 +32,8 @@ _MEMORY_SHARE = 0.75
 _LOG_LEVELS = ("debug", "info", "warning", "error")
 _DEVICE = re.compile(r"auto|cpu|cuda:\d+")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
+_PORTS = re.compile(r"(\d{1,5})(?:-(\d{1,5}))?")
+_OFF = "off"
 _TRUE, _FALSE = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 
 
@@ -44,6 +46,8 @@ class Settings:
         weights_folder: downloaded weights.
         host: loopback address that the server listens on.
         port: 0 takes a free one.
+        gateway_port: of the HTTP gateway: ``47811``, a range to try in order such as ``47810-47819``, 0 for any free
+            one, or ``off``.
         allowed_folders: the server reads and writes media below these alone.
         memory_bytes: host memory that work may use.
         device: ``auto``, ``cpu`` or ``cuda:N``.
@@ -56,6 +60,7 @@ class Settings:
     weights_folder: Path
     host: str
     port: int
+    gateway_port: str
     allowed_folders: tuple[Path, ...]
     memory_bytes: int
     device: str
@@ -85,6 +90,14 @@ class Settings:
         values |= {name: _Value(value, f"flag --{name.replace('_', '-')}") for name, value in given.items()}
         return cls._build(values)
 
+    @property
+    def gateway_ports(self) -> range:
+        """Ports that the gateway tries in order; none when it is off."""
+        if self.gateway_port == _OFF:
+            return range(0)
+        first, _, last = self.gateway_port.partition("-")
+        return range(int(first), int(last or first) + 1)
+
     def to_json(self) -> str:
         """One line that ``from_json`` reads, for a worker process."""
         return json.dumps(dataclasses.asdict(self), default=str)
@@ -105,6 +118,7 @@ class Settings:
             weights_folder=values.get("weights_folder", default(weights)).folder("weights_folder"),
             host=values.get("host", default("127.0.0.1")).loopback("host"),
             port=values.get("port", default(0)).integer("port", 0, 65535),
+            gateway_port=values.get("gateway_port", default("47810-47819")).ports("gateway_port"),
             allowed_folders=values.get("allowed_folders", default([Path.home()])).folders("allowed_folders"),
             memory_bytes=values.get("memory_bytes", default(int(memory_size() * _MEMORY_SHARE))).size("memory_bytes"),
             device=values.get("device", default("auto")).device("device"),
@@ -144,6 +158,16 @@ class _Value:
         if not isinstance(raw, int) or isinstance(raw, bool) or not least <= raw <= most:
             raise self.refuse(name, f"give a whole number from {least} to {most}")
         return raw
+
+    def ports(self, name: str) -> str:
+        text = _OFF if self.raw is False else str(self.raw).lower()
+        found = _PORTS.fullmatch(text)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (0, -1)
+        if text != _OFF and not (first <= last <= 65535 and (first or not last)):
+            raise self.refuse(
+                name, "give a port such as 47811, a range such as 47810-47819, 0 for any free one, or off"
+            )
+        return text
 
     def size(self, name: str) -> int:
         found = _SIZE.fullmatch(self.raw.strip()) if isinstance(self.raw, str) else None

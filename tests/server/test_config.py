@@ -101,3 +101,23 @@ def test_file_that_is_no_toml_is_refused(tmp_path: Path) -> None:
 def test_json_carries_every_setting(file: Path) -> None:
     settings = Settings.load({"config": file, "resume_interrupted": "no"}, environment={})
     assert Settings.from_json(settings.to_json()) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "ports"),
+    [("off", []), (False, []), ("0", [0]), (0, [0]), ("47811", [47811]), ("47810-47812", [47810, 47811, 47812])],
+)
+def test_gateway_port_is_one_a_range_any_or_none(text: FlagValue, ports: list[int]) -> None:
+    settings = Settings.load({"gateway_port": text}, environment={})
+    assert list(settings.gateway_ports) == ports
+    assert Settings.from_json(settings.to_json()) == settings
+
+
+def test_gateway_port_without_a_setting_is_one_of_ten() -> None:
+    assert Settings.load(environment={}).gateway_ports == range(47810, 47820)
+
+
+@pytest.mark.parametrize("text", ["65536", "-1", "47812-47811", "0-5", "yes", "1-2-3", "", "80-99999"])
+def test_gateway_port_that_is_none_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="47810-47819"):
+        Settings.load({"gateway_port": text}, environment={})

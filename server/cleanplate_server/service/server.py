@@ -70,6 +70,7 @@ class Server:
         self._manager = JobManager(settings, runner=runner, autostart=not private)
         self._segmenters = Segmenters(self._registry)
         self._clips = OpenClips(self._segmenters)
+        self._gateway_address = ""
         self._health = health.HealthServicer()
         self._grpc: grpc.Server | None = None
         self._holds_folder = False
@@ -119,6 +120,16 @@ class Server:
             self._grpc.stop(grace_seconds).wait()
         self._clips.close_all()
         self._manager.stop()
+
+    def announce_gateway(self, address: str) -> None:
+        """Tells in the state folder where the server can be reached over HTTP.
+
+        Args:
+            address: ``127.0.0.1:PORT``; empty when there is no gateway any more.
+        """
+        self._gateway_address = address
+        if self._holds_folder:
+            self._announce()
 
     def wait(self) -> None:
         """Returns when the server was stopped."""
@@ -180,6 +191,7 @@ class Server:
             "pid": os.getpid(),
             "version": importlib.metadata.version("cleanplate"),
             "private": self._private,
+            "gateway": self._gateway_address,
         }
         _write_private(folder / SERVER_FILE, json.dumps(known))
 
