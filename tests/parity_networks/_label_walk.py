@@ -13,8 +13,8 @@ from cleanplate_server.models.networks.association.network import AssociationNet
 from cleanplate_server.models.networks.association.picture import (
     LONG_EDGE_PX,
     network_size,
-    prepare_label,
     prepare_picture,
+    shrink_label,
 )
 from cleanplate_server.models.networks.association.swin import offset_index
 from numpy.typing import NDArray
@@ -125,7 +125,9 @@ def walk(case: dict[str, Any], network: AssociationNetwork, *, forced: Labels | 
     follower = Follower(network, Rules(long_term_gap=case["long_term_mem_gap"]))
     label, count = first_label(case), case["n_objects_at_start"]
     known = follower.begin(
-        network.encode(watch.on(0, prepare_picture(pictures[0], seen))), prepare_label(label, seen), object_count=count
+        network.encode(watch.on(0, prepare_picture(pictures[0], seen))),
+        shrink_label(torch.from_numpy(label).long(), seen),
+        object_count=count,
     )
     result.stored.append(_stored_tokens(known))
     for frame in range(1, case["n_frames"]):
@@ -139,7 +141,7 @@ def walk(case: dict[str, Any], network: AssociationNetwork, *, forced: Labels | 
         added = new_label(case, frame)
         label = np.where(added > 0, added, label).astype(np.uint8)
         result.labels.append(label)
-        taken = prepare_label(label if forced is None else forced[frame - 1], seen)
+        taken = shrink_label(torch.from_numpy(label if forced is None else forced[frame - 1]).long(), seen)
         if added.any():
             count = max(count, int(added.max()))
             watch.off()

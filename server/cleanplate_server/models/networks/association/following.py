@@ -4,7 +4,7 @@ Objects are numbered 1, 2, ... over the whole shot. Ten share one *bank*; each b
 objects of others as nothing. What is known so far goes in and comes out as a `Following`; nothing is kept here.
 
 The long-term memory is bounded: every frame whose labels were given stays, and of the frames that were followed the
-newest ``long_term_limit``; the oldest is forgotten first. The authors' program forgets nothing.
+newest ``long_term_limit``; the oldest is forgotten first. (The authors' program forgets nothing.)
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ class Rules:
         long_term_gap: every so many frames one is stored.
         long_term_limit: how many followed frames are kept at most; None for all.
         short_term_frames: how far back the short-term memory lies.
+        stores_halves: whether stored frames are kept in half precision, which needs half the memory.
     """
 
     long_term_gap: int
     long_term_limit: int | None = None
     short_term_frames: int = 1
+    stores_halves: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,13 +121,15 @@ class Follower:
         return Following(banks), Glimpse(scene, attended)
 
     def decode(self, known: Following, glimpse: Glimpse, size: tuple[int, int]) -> Tensor:
-        """Logits [1, 1 + objects, H, W] at (height, width), nothing first; the last bank's unused ones come along."""
-        return merge_banks(
-            [
-                self.network.decode(attended, glimpse.scene, object_count=bank.object_count, size=size)
-                for bank, attended in zip(known.banks, glimpse.attended, strict=True)
-            ]
-        )
+        """Logits [1, 1 + objects, H, W] at (height, width), nothing first; of several banks all ten each."""
+        logits = [
+            self.network.decode(attended, glimpse.scene, object_count=bank.object_count)
+            for bank, attended in zip(known.banks, glimpse.attended, strict=True)
+        ]
+        if len(logits) == 1:
+            # unused identities have no chance, so that large pictures need not hold them
+            logits = [logits[0][:, : 1 + known.object_count]]
+        return merge_banks([self.network.decoder.enlarge(each, size) for each in logits])
 
     def remember(self, known: Following, glimpse: Glimpse, label: Tensor) -> Following:
         """Takes the labels int64 [H, W] that were decided for a frame as the truth, and stores it when its time is."""
@@ -140,6 +144,8 @@ class Follower:
         return Following(tuple(banks))
 
     def _store(self, bank: Bank, stored: Stored) -> Bank:
+        if self.rules.stores_halves:
+            stored = replace(stored, layers=tuple(memory.to(torch.float16) for memory in stored.layers))
         frames = [stored, *bank.long]
         followed = [frame for frame in frames if not frame.given]
         limit = self.rules.long_term_limit
@@ -173,7 +179,8 @@ def merge_banks(logits: list[Tensor]) -> Tensor:
 
 def _recall(bank: Bank) -> tuple[Recalled, ...]:
     before = bank.short[0]
-    return tuple(
-        Recalled(long=join(tuple(stored.layers[layer] for stored in bank.long)), short=before[layer])
-        for layer in range(len(before))
-    )
+    recalled = []
+    for layer, short in enumerate(before):
+        stored = join(tuple(frame.layers[layer] for frame in bank.long))
+        recalled.append(Recalled(long=stored.to(short.key.dtype), short=short))
+    return tuple(recalled)

@@ -20,6 +20,10 @@ class Memory:
     key: Tensor
     value: Tensor
 
+    def to(self, dtype: torch.dtype) -> Memory:
+        """The same in another precision."""
+        return Memory(self.key.to(dtype), self.value.to(dtype))
+
 
 @dataclass(frozen=True, eq=False)
 class Look:

@@ -113,9 +113,9 @@ class AssociationNetwork(nn.Module):
         attended: Attended = self.LSTT(scene.features, source)
         return attended
 
-    def decode(self, attended: Attended, scene: Scene, *, object_count: int, size: tuple[int, int]) -> Tensor:
-        """Logits [n, 11, H, W] at (height, width): nothing, then ten identities, of which unused ones are very low."""
+    def decode(self, attended: Attended, scene: Scene, *, object_count: int) -> Tensor:
+        """Logits [n, 11, h, w] at a quarter: nothing, then ten identities, of which unused ones are very low."""
         logits: Tensor = self.decoder(attended.maps, scene.pyramid)
         lowest = -1e4 if logits.dtype == torch.float16 else -1e10
         unused = torch.arange(logits.shape[1], device=logits.device) > object_count
-        return self.decoder.enlarge(logits.masked_fill(unused[:, None, None], lowest), size)
+        return logits.masked_fill(unused[:, None, None], lowest)

@@ -35,8 +35,7 @@ def prepare_picture(rgb: NDArray[np.float32], size: tuple[int, int]) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(((rgb - _MEAN) / _DEVIATION).transpose(2, 0, 1))[None])
 
 
-def prepare_label(label: NDArray[np.integer], size: tuple[int, int]) -> Tensor:
-    """Resizes labels [H, W] to (height, width), nearest: int64 [h, w]."""
+def shrink_label(label: Tensor, size: tuple[int, int]) -> Tensor:
+    """Resizes labels int64 [H, W] to (height, width), nearest: int64 [h, w]."""
     # torch finds the nearest in float32, which is one off in places; the published outputs hold that
-    plane = torch.from_numpy(np.asarray(label, np.float32))[None, None]
-    return functional.interpolate(plane, size, mode="nearest")[0, 0].long()
+    return functional.interpolate(label[None, None].float(), size, mode="nearest")[0, 0].long()
