@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class ResolveDocument(Document, Protocol):
     """A timeline file that can be written as Resolve reads it."""
 
-    def export(self, path: Path, dialect: str) -> None:
+    def export(self, path: Path, dialect_name: str, /) -> None:
         """Writes an OTIO file in a host's dialect.
 
         Raises:
@@ -146,8 +146,15 @@ def _timeline_name(timeline: Timeline) -> str:
     return str(ask("Timeline.GetName", lambda: timeline.GetName()))
 
 
+def _timeline_id(timeline: Timeline) -> str:
+    return str(ask("Timeline.GetUniqueId", lambda: timeline.GetUniqueId()))
+
+
 def _timeline_shown(desk: Desk) -> None:
     """Importing a timeline may open it; the person's own is shown again."""
+    current = ask("Project.GetCurrentTimeline", lambda: desk.project.GetCurrentTimeline())
+    if current and _timeline_id(current) == _timeline_id(desk.timeline):
+        return
     must("Project.SetCurrentTimeline", lambda: desk.project.SetCurrentTimeline(desk.timeline))
 
 

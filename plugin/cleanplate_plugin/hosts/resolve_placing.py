@@ -151,25 +151,36 @@ def place_as_take(desk: Desk, order: Order) -> None:
         HostError: it did not come out as meant; everything is as it was.
     """
     before = desk.layout()
-    shown, had_takes = calls.selected_take(order.item), calls.takes_count(order.item)
+    shown = calls.selected_take(order.item) or 1
     with undone_on_failure() as undo:
         undo.append(_layout_checked(desk, before))
         media = take_in_media(desk, order, undo)
         first, stop = order.source_bounds
+        told = []
         # Whether an end frame is part of a take is not written down, and has changed for clips once.
         for end in (stop, stop - 1, stop + 1):
-            index = calls.add_take(order.item, media, first, end)
-            with undone_on_failure() as attempt:
-                attempt.append(_take_withdrawn(order.item, index, shown or 1))
-                calls.select_take(order.item, index)
-                if desk.layout() == before:
-                    check_shown(desk, order, order.item)
-                    return
-            _take_withdrawn(order.item, index, shown or 1)()
-        raise HostError(
-            f"Resolve changed the length of clip '{order.use.name}', or moved others, with each take of {stop - first}"
-            f" frames ({had_takes} takes before)"
-        )
+            try:
+                _show_take(desk, order, media, bounds=(first, end), shown=shown)
+            except NotUndoneError:
+                raise
+            except HostError as error:
+                told.append(error.sentence)
+            else:
+                return
+        raise HostError("; then ".join(dict.fromkeys(told)))
+
+
+def _show_take(
+    desk: Desk, order: Order, media: MediaPoolItem, *, bounds: tuple[int, int], shown: int
+) -> None:  # fmt: skip
+    before = desk.layout()
+    index = calls.add_take(order.item, media, *bounds)
+    with undone_on_failure() as undo:
+        undo.append(_take_withdrawn(order.item, index, shown))
+        calls.select_take(order.item, index)
+        if desk.layout() != before:
+            raise HostError(f"Resolve changed the length of clip '{order.use.name}', or moved others, with the take")
+        check_shown(desk, order, order.item)
 
 
 def place_above(desk: Desk, order: Order) -> int:

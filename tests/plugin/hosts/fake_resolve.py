@@ -530,6 +530,8 @@ class FakePool(Remote, PoolApi):
 
     def DeleteFolders(self, subfolders: Any) -> bool:
         self.root.folders = [folder for folder in self.root.folders if folder not in subfolders]
+        if self.current in subfolders:
+            self.current = self.root
         return True
 
     def all_clips(self) -> list[FakeMedia]:
