@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +19,7 @@ from cleanplate_plugin.dialects.numbers import frames_in
 from cleanplate_plugin.documents.otio_export import absolute_references, flatten
 from cleanplate_plugin.documents.otio_items import Placed, Setting, list_items, read_original, record_rate
 from cleanplate_plugin.documents.otio_json import read_timeline, write_timeline
+from cleanplate_plugin.documents.saving import write_beside
 from cleanplate_plugin.errors import StaleClipError, TimelineError
 from cleanplate_plugin.timeline import Refusal, SourceMedia, Span, Take, Use
 
@@ -243,20 +244,22 @@ def _read_bundle(path: Path) -> str:
 def _write(timeline: Timeline, path: Path) -> None:
     ending = path.suffix.lower()
     if ending == ".otio":
-        _write_beside(path, lambda beside: beside.write_text(write_timeline(timeline), encoding="utf-8"))
+        write_beside(path, write_timeline(timeline).encode())
     elif ending == ".otioz":
-        _write_beside(path, lambda beside: otio.adapters.write_to_file(timeline, str(beside), "otioz"))
+        _write_bundle(timeline, path)
     else:
         raise TimelineError(f"{path.name} does not end as this timeline can be written; use .otio or .otioz")
 
 
-def _write_beside(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file in full before it takes its name, so that no half of it is ever there."""
+def _write_bundle(timeline: Timeline, path: Path) -> None:
+    """Bundles a timeline with the media that it shows, beside its target first: no half of it is ever there."""
     beside = path.with_name(f".{path.stem}-{uuid.uuid4().hex}{path.suffix}")
     try:
-        write(beside)
+        otio.adapters.write_to_file(timeline, str(beside), "otioz")
         beside.replace(path)
     except (OSError, otio.exceptions.OTIOError) as error:
-        raise TimelineError(f"{path} cannot be written: {error}; choose another place, or .otio") from error
+        raise TimelineError(
+            f"{path} cannot be written, for a bundle takes its media in: {error}; use .otio, or see that all are there"
+        ) from error
     finally:
         beside.unlink(missing_ok=True)

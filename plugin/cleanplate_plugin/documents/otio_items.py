@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from opentimelineio.core import Composable, MediaReference
+from opentimelineio.exceptions import OTIOError
 from opentimelineio.schema import (
     Clip,
     ExternalReference,
@@ -71,7 +72,7 @@ def record_rate(timeline: Timeline) -> Fraction:
     if timeline.global_start_time is not None:
         return smpte_rate(timeline.global_start_time.rate)
     vendor = timeline.tracks.metadata.get("PremierePro_OTIO", {})
-    if "VideoFrameRate" in vendor:
+    if isinstance(vendor.get("VideoFrameRate"), int | float):
         return smpte_rate(vendor["VideoFrameRate"])
     for item in timeline.find_children():
         known = item.source_range if isinstance(item, Clip | Gap) else None
@@ -141,7 +142,13 @@ def _record_count(item: Composable, setting: Setting) -> Fraction:
     if isinstance(item, Clip):
         range_known = item.source_range is not None or item.media_reference.available_range is not None
         return _read_played(item, item.media_reference, setting)[0].frame_count if range_known else Fraction(0)
-    return frames_in(item.trimmed_range().duration, setting.rate)
+    try:
+        return frames_in(item.trimmed_range().duration, setting.rate)
+    except OTIOError as error:
+        raise TimelineError(
+            f"nobody can tell how long '{item.name}' is, so what comes after it has no place: {error};"
+            " write the timeline with all ranges"
+        ) from error
 
 
 def _say(where: _Where, setting: Setting) -> Use | Refusal:

@@ -30,7 +30,7 @@ def read_timeline(text: str, name: str) -> Timeline:
     """
     try:
         tree: Json = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TimelineError(f"{name} is not an OpenTimelineIO file: {error}; export the timeline again") from error
     _walk(tree, _age_marker)
     _refuse_newer(tree, name)
@@ -72,10 +72,10 @@ def _age_marker(node: dict[str, Json]) -> None:
     if not isinstance(metadata, dict):
         return
     named = color.get("name") if isinstance(color, dict) else None
-    kept = {key: value for key, value in color.items() if key != "OTIO_SCHEMA"} if isinstance(color, dict) else None
+    kept = {key: value for key, value in color.items() if key != "OTIO_SCHEMA"} if isinstance(color, dict) else color
     metadata[METADATA_KEY] = {"schema": _NEW_MARKER, "color": kept}
     node["OTIO_SCHEMA"] = _OLD_MARKER
-    node["color"] = named if isinstance(named, str) else ""
+    node["color"] = named if isinstance(named, str) else color if isinstance(color, str) else ""
 
 
 def _renew_marker(node: dict[str, Json]) -> None:
@@ -85,7 +85,7 @@ def _renew_marker(node: dict[str, Json]) -> None:
         return
     color = own["color"]
     node["OTIO_SCHEMA"] = _NEW_MARKER
-    node["color"] = {"OTIO_SCHEMA": "Color.1", **color} if isinstance(color, dict) else None
+    node["color"] = {"OTIO_SCHEMA": "Color.1", **color} if isinstance(color, dict) else color
     del metadata[METADATA_KEY]
 
 
