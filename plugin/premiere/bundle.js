@@ -222,10 +222,8 @@ async function collectFacts(ppro2, version) {
 async function collectAgain(ppro2, before) {
   const sequence = await sequenceOf(await openProject(ppro2), before.sequence);
   const told = await sequenceFacts(sequence);
-  const { player_ticks, in_ticks, out_ticks } = before.sequence;
-  const asBefore = { ...told, player_ticks, in_ticks, out_ticks };
   const clip = await findClip(ppro2, sequence, before);
-  const facts = { version: before.version, sequence: asBefore };
+  const facts = { version: before.version, sequence: { ...before.sequence, ticks_per_frame: told.ticks_per_frame } };
   return clip ? { ...facts, item: await itemFacts(ppro2, sequence, clip) } : facts;
 }
 async function findClip(ppro2, sequence, facts) {
@@ -1000,6 +998,7 @@ var POLL_MILLISECONDS = 1e3;
 var MENDABLE = ["covered", "refused", "noAnswer", "noProject", "sequenceGone", "noServer", "badConnection", "noFolder"];
 var Flow = class {
   #givenUp = false;
+  #isPlacing = false;
   /** @param {FlowParts} parts */
   constructor(parts) {
     this.parts = parts;
@@ -1020,48 +1019,45 @@ var Flow = class {
       const facts = await collectFacts(ppro2, version);
       this.#say("asking");
       const shot = await gateway.announce(facts);
-      const pending = { shot: shot.name, clip: shot.clip_name, facts };
-      keeper.setItem(PENDING_KEY, JSON.stringify(pending));
       const page = await gateway.pageAddress(shot.page);
+      const pending = { shot: shot.name, clip: shot.clip_name, page, facts };
+      keeper.setItem(PENDING_KEY, JSON.stringify(pending));
       await this.parts.openPage(page, say(this.parts.locale, "openPage"));
-      await this.#follow(pending, page);
+      await this.#follow(pending);
     });
   }
   /** Goes on with the shot that was under way. */
   async resume() {
     await this.#saying(async () => {
       const pending = this.pending;
-      if (pending) await this.#follow(pending, "");
+      if (pending) await this.#follow(pending);
     });
   }
-  /** Gives up the shot that is under way. */
+  /** Gives up the shot that is under way, unless it is being placed this moment. */
   async giveUp() {
     await this.#saying(async () => {
       const pending = this.pending;
+      if (!pending || this.#isPlacing) return;
       this.#givenUp = true;
-      if (!pending) return;
       this.parts.keeper.removeItem(PENDING_KEY);
       this.#say("givenUp", { clip: pending.clip });
       const said = say(this.parts.locale, "givenUp", { clip: pending.clip });
-      await this.parts.gateway.report(pending.shot, "CANCELLED", said);
+      await this.#report(pending, "CANCELLED", said);
     });
   }
   /** Shows the original under the playhead again. */
   async restore() {
     await this.#saying(async () => this.#tell(await restoreOriginal(this.parts.ppro)));
   }
-  /**
-   * @param {Pending} pending
-   * @param {string} page
-   */
-  async #follow(pending, page) {
+  /** @param {Pending} pending */
+  async #follow(pending) {
     this.#givenUp = false;
     while (!this.#givenUp) {
       const shot = await this.#look(pending);
       if (this.#givenUp) return;
       if (shot.state === "READY") return this.#place(pending, shot);
       if (shot.state === "PLACED" || shot.state === "CANCELLED") return this.#end(pending, shot);
-      this.#sayState(pending, shot, page);
+      this.#sayState(pending, shot);
       await this.parts.wait(POLL_MILLISECONDS);
     }
   }
@@ -1086,20 +1082,30 @@ var Flow = class {
    * @param {Shot} shot
    */
   async #place(pending, shot) {
-    const { ppro: ppro2, gateway, keeper, wait: wait2 } = this.parts;
     this.#say("placing", { clip: pending.clip });
+    this.#isPlacing = true;
     try {
-      const now = await collectAgain(ppro2, pending.facts);
-      if (!now.item) throw new PanelError("stale", { clip: pending.clip });
-      const checked = await gateway.check(pending.shot, now);
-      const placement = checked.placement ?? shot.placement;
-      if (!placement) throw new PanelError("shotGone");
-      const told = await placeTake(ppro2, { facts: pending.facts, placement, wait: wait2 });
-      keeper.removeItem(PENDING_KEY);
-      await gateway.report(pending.shot, "PLACED", this.#tell(told));
+      const told = await this.#checkAndPlace(pending, shot);
+      this.parts.keeper.removeItem(PENDING_KEY);
+      await this.#report(pending, "PLACED", this.#tell(told));
     } catch (error) {
       await this.#failed(pending, error);
+    } finally {
+      this.#isPlacing = false;
     }
+  }
+  /**
+   * @param {Pending} pending
+   * @param {Shot} shot
+   */
+  async #checkAndPlace(pending, shot) {
+    const { ppro: ppro2, gateway, wait: wait2 } = this.parts;
+    const now = await collectAgain(ppro2, pending.facts);
+    if (!now.item) throw new PanelError("stale", { clip: pending.clip });
+    const checked = await gateway.check(pending.shot, now);
+    const placement = checked.placement ?? shot.placement;
+    if (!placement) throw new PanelError("shotGone");
+    return placeTake(ppro2, { facts: pending.facts, placement, wait: wait2 });
   }
   /**
    * Tells the gateway that a take cannot be placed, so that its page says the same, then the person. What a person can
@@ -1112,7 +1118,21 @@ var Flow = class {
     this.parts.keeper.removeItem(PENDING_KEY);
     const sentence = sayError(this.parts.locale, error);
     this.parts.show(sentence);
-    await this.parts.gateway.report(pending.shot, "FAILED", sentence);
+    await this.#report(pending, "FAILED", sentence);
+  }
+  /**
+   * Lets the shot's page say the same. What happened has happened, so that a server that is away changes nothing.
+   * @param {Pending} pending
+   * @param {"PLACED" | "FAILED" | "CANCELLED"} state
+   * @param {string} sentence
+   */
+  async #report(pending, state, sentence) {
+    try {
+      await this.parts.gateway.report(pending.shot, state, sentence);
+    } catch (error) {
+      if (!(error instanceof PanelError)) throw error;
+      console.warn(`${pending.shot} is not reported as ${state}: ${error.message}`);
+    }
   }
   /**
    * @param {Pending} pending
@@ -1126,10 +1146,9 @@ var Flow = class {
   /**
    * @param {Pending} pending
    * @param {Shot} shot
-   * @param {string} page
    */
-  #sayState(pending, shot, page) {
-    if (shot.state === "WAITING") this.#say("waiting", { clip: pending.clip, page });
+  #sayState(pending, shot) {
+    if (shot.state === "WAITING") this.#say("waiting", { clip: pending.clip, page: pending.page });
     else if (shot.state === "WORKING") this.#sayWork(pending, shot);
     else this.parts.show(shot.message);
   }
@@ -1168,7 +1187,7 @@ var Flow = class {
     try {
       await act();
     } catch (error) {
-      console.error(error);
+      if (!(error instanceof PanelError)) console.error(error);
       this.parts.show(sayError(this.parts.locale, error));
     }
   }

@@ -81,7 +81,7 @@ def _refuse_kind(item: Item) -> None:
         (item.is_subclip, "is a subclip, whose start in the file is not told; use the clip that it was made from"),
         (
             not item.has_media or not item.media_path,
-            "has no media file (a title, a graphic, a matte); select the clip that is meant",
+            "has no media file (a title, a matte); select the clip that is meant",
         ),
         (item.is_offline, f"is offline, {item.media_path} is not there; link its media again"),
         (item.disabled, "is disabled; enable it, or put the playhead on the clip that is seen"),

@@ -30,6 +30,7 @@ const MENDABLE = ["covered", "refused", "noAnswer", "noProject", "sequenceGone",
 
 export class Flow {
   #givenUp = false;
+  #isPlacing = false;
 
   /** @param {FlowParts} parts */
   constructor(parts) {
@@ -53,12 +54,12 @@ export class Flow {
       const facts = await collectFacts(ppro, version);
       this.#say("asking");
       const shot = await gateway.announce(facts);
-      /** @type {Pending} */
-      const pending = { shot: shot.name, clip: shot.clip_name, facts };
-      keeper.setItem(PENDING_KEY, JSON.stringify(pending));
       const page = await gateway.pageAddress(shot.page);
+      /** @type {Pending} */
+      const pending = { shot: shot.name, clip: shot.clip_name, page, facts };
+      keeper.setItem(PENDING_KEY, JSON.stringify(pending));
       await this.parts.openPage(page, say(this.parts.locale, "openPage"));
-      await this.#follow(pending, page);
+      await this.#follow(pending);
     });
   }
 
@@ -66,20 +67,20 @@ export class Flow {
   async resume() {
     await this.#saying(async () => {
       const pending = this.pending;
-      if (pending) await this.#follow(pending, "");
+      if (pending) await this.#follow(pending);
     });
   }
 
-  /** Gives up the shot that is under way. */
+  /** Gives up the shot that is under way, unless it is being placed this moment. */
   async giveUp() {
     await this.#saying(async () => {
       const pending = this.pending;
+      if (!pending || this.#isPlacing) return;
       this.#givenUp = true;
-      if (!pending) return;
       this.parts.keeper.removeItem(PENDING_KEY);
       this.#say("givenUp", { clip: pending.clip });
       const said = say(this.parts.locale, "givenUp", { clip: pending.clip });
-      await this.parts.gateway.report(pending.shot, "CANCELLED", said);
+      await this.#report(pending, "CANCELLED", said);
     });
   }
 
@@ -88,18 +89,15 @@ export class Flow {
     await this.#saying(async () => this.#tell(await restoreOriginal(this.parts.ppro)));
   }
 
-  /**
-   * @param {Pending} pending
-   * @param {string} page
-   */
-  async #follow(pending, page) {
+  /** @param {Pending} pending */
+  async #follow(pending) {
     this.#givenUp = false;
     while (!this.#givenUp) {
       const shot = await this.#look(pending);
       if (this.#givenUp) return;
       if (shot.state === "READY") return this.#place(pending, shot);
       if (shot.state === "PLACED" || shot.state === "CANCELLED") return this.#end(pending, shot);
-      this.#sayState(pending, shot, page);
+      this.#sayState(pending, shot);
       await this.parts.wait(POLL_MILLISECONDS);
     }
   }
@@ -126,20 +124,31 @@ export class Flow {
    * @param {Shot} shot
    */
   async #place(pending, shot) {
-    const { ppro, gateway, keeper, wait } = this.parts;
     this.#say("placing", { clip: pending.clip });
+    this.#isPlacing = true;
     try {
-      const now = await collectAgain(ppro, pending.facts);
-      if (!now.item) throw new PanelError("stale", { clip: pending.clip });
-      const checked = await gateway.check(pending.shot, now);
-      const placement = checked.placement ?? shot.placement;
-      if (!placement) throw new PanelError("shotGone");
-      const told = await placeTake(ppro, { facts: pending.facts, placement, wait });
-      keeper.removeItem(PENDING_KEY);
-      await gateway.report(pending.shot, "PLACED", this.#tell(told));
+      const told = await this.#checkAndPlace(pending, shot);
+      this.parts.keeper.removeItem(PENDING_KEY);
+      await this.#report(pending, "PLACED", this.#tell(told));
     } catch (error) {
       await this.#failed(pending, error);
+    } finally {
+      this.#isPlacing = false;
     }
+  }
+
+  /**
+   * @param {Pending} pending
+   * @param {Shot} shot
+   */
+  async #checkAndPlace(pending, shot) {
+    const { ppro, gateway, wait } = this.parts;
+    const now = await collectAgain(ppro, pending.facts);
+    if (!now.item) throw new PanelError("stale", { clip: pending.clip });
+    const checked = await gateway.check(pending.shot, now);
+    const placement = checked.placement ?? shot.placement;
+    if (!placement) throw new PanelError("shotGone");
+    return placeTake(ppro, { facts: pending.facts, placement, wait });
   }
 
   /**
@@ -153,7 +162,22 @@ export class Flow {
     this.parts.keeper.removeItem(PENDING_KEY);
     const sentence = sayError(this.parts.locale, error);
     this.parts.show(sentence);
-    await this.parts.gateway.report(pending.shot, "FAILED", sentence);
+    await this.#report(pending, "FAILED", sentence);
+  }
+
+  /**
+   * Lets the shot's page say the same. What happened has happened, so that a server that is away changes nothing.
+   * @param {Pending} pending
+   * @param {"PLACED" | "FAILED" | "CANCELLED"} state
+   * @param {string} sentence
+   */
+  async #report(pending, state, sentence) {
+    try {
+      await this.parts.gateway.report(pending.shot, state, sentence);
+    } catch (error) {
+      if (!(error instanceof PanelError)) throw error;
+      console.warn(`${pending.shot} is not reported as ${state}: ${error.message}`);
+    }
   }
 
   /**
@@ -169,10 +193,9 @@ export class Flow {
   /**
    * @param {Pending} pending
    * @param {Shot} shot
-   * @param {string} page
    */
-  #sayState(pending, shot, page) {
-    if (shot.state === "WAITING") this.#say("waiting", { clip: pending.clip, page });
+  #sayState(pending, shot) {
+    if (shot.state === "WAITING") this.#say("waiting", { clip: pending.clip, page: pending.page });
     else if (shot.state === "WORKING") this.#sayWork(pending, shot);
     else this.parts.show(shot.message); // FAILED: its prompts may be corrected on the page and submitted again.
   }
@@ -215,7 +238,7 @@ export class Flow {
     try {
       await act();
     } catch (error) {
-      console.error(error);
+      if (!(error instanceof PanelError)) console.error(error);
       this.parts.show(sayError(this.parts.locale, error));
     }
   }

@@ -92,10 +92,8 @@ export async function collectFacts(ppro, version) {
 export async function collectAgain(ppro, before) {
   const sequence = await sequenceOf(await openProject(ppro), before.sequence);
   const told = await sequenceFacts(sequence);
-  const { player_ticks, in_ticks, out_ticks } = before.sequence;
-  const asBefore = { ...told, player_ticks, in_ticks, out_ticks };
   const clip = await findClip(ppro, sequence, before);
-  const facts = { version: before.version, sequence: asBefore };
+  const facts = { version: before.version, sequence: { ...before.sequence, ticks_per_frame: told.ticks_per_frame } };
   return clip ? { ...facts, item: await itemFacts(ppro, sequence, clip) } : facts;
 }
 

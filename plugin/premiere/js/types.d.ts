@@ -72,7 +72,7 @@ export type Shot = {
 export type Connection = { address: string; token: string };
 
 /** A shot that is under way; kept so that a panel that was closed can go on. */
-export type Pending = { shot: string; clip: string; facts: Facts };
+export type Pending = { shot: string; clip: string; page: string; facts: Facts };
 
 /** What UXP gives that is used here; its own types are not needed for so little. */
 export type UxpEntry = { name: string; nativePath: string; isFolder: boolean };

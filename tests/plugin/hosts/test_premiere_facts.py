@@ -82,7 +82,7 @@ def test_shot_plain_clip_frames_and_rates_exact() -> None:
     shot = shot_from_facts(_facts(timecode=90_000))
     use = shot.use
     assert (use.record_start, use.frame_count, use.track) == (100, 50, 1)
-    assert (use.rate, use.media.rate) == (25, 25)
+    assert use.rate == use.media.rate == 25
     assert use.source_start == 10
     assert (use.media.path, use.media.start_frame, use.media.frame_count) == (Path("/media/dog.mov"), 90_000, 500)
     assert (shot.host, shot.part, shot.playhead, shot.prompt_frame) == ("premiere", None, 20, 30)
