@@ -1,4 +1,4 @@
-"""The panel's own checks, which need Node: types against Premiere's published ones, tests, and what it says in Python."""
+"""The panel's own checks, which need Node: its types against Premiere's, its tests, and what it says in Python."""
 
 from __future__ import annotations
 
@@ -94,5 +94,5 @@ def test_panel_reads_placements_by_the_names_that_the_proto_gives() -> None:
     )
     types = (CHECKS.parents[2] / "plugin/premiere/js/types.d.ts").read_text(encoding="utf-8")
     fields = types.partition("export type Placement = {")[2].partition("};")[0]
-    assert [line.strip().partition(":")[0] for line in fields.strip().splitlines()] == list(written)
+    assert {line.strip().partition(":")[0] for line in fields.strip().splitlines()} == set(written)
     assert (written["delivery"], written["record_frame_count"]) == ("DELIVERY_PLATE", str(2**60))
