@@ -71,19 +71,16 @@ def settle_use(use: Use, clip: media_pb2.Clip) -> Use:
     """The clip as it is in truth, with its file's own rate, length and timecode.
 
     Args:
-        use: as the timeline says it.
-        clip: its file, opened.
+        use: as the timeline says it; it keeps the path that the timeline knows, by which its document finds it again.
+        clip: its file, opened, wherever it lies now.
 
     Raises:
         TimelineError: timeline and file contradict each other.
     """
     rate = takes.clip_rate(clip)
     start = frames_of(clip.start_timecode, rate) if clip.start_timecode else None
-    settled = settle(
-        use, file_start_frame=start, file_frame_count=clip.frame_count, file_rate=rate,
-        file_drop_frame=";" in clip.start_timecode,
-    )  # fmt: skip
-    return replace(settled, media=replace(settled.media, path=Path(clip.path)))
+    drop_frame = ";" in clip.start_timecode
+    return settle(use, start, file_frame_count=clip.frame_count, file_rate=rate, file_drop_frame=drop_frame)
 
 
 def needed_range(use: Use, part: Span | None, handles: int, media_frame_count: int) -> media_pb2.FrameRange:
@@ -101,8 +98,8 @@ def needed_range(use: Use, part: Span | None, handles: int, media_frame_count: i
     needed = (use.part(use.whole_part(part)) if part else use).source_span()
     if not Span(0, media_frame_count).holds(needed):
         raise TimelineError(
-            f"clip '{use.name}' shows frames {needed.start_frame} to {needed.last_frame} of {use.media.path}, which has"
-            f" frames 0 to {media_frame_count - 1}; trim the clip, or its transitions, to frames that are there"
+            f"clip '{use.name}' shows frames {needed.start_frame} to {needed.last_frame} of media that has frames"
+            f" 0 to {media_frame_count - 1}; trim the clip, or its transitions, to frames that are there"
         )
     return media_pb2.FrameRange(
         start_frame=needed.start_frame, frame_count=needed.frame_count, handle_frame_count=handles

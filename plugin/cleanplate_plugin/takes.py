@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -106,6 +107,18 @@ def clip_rate(clip: media_pb2.Clip) -> Fraction:
     return Fraction(clip.frame_rate.numerator, clip.frame_rate.denominator)
 
 
+def source_media(path: Path, clip: media_pb2.Clip) -> SourceMedia:
+    """An open clip as a timeline knows media.
+
+    Args:
+        path: by which the timeline knows it.
+        clip: what is known of the file.
+    """
+    rate = clip_rate(clip)
+    start = frames_of(clip.start_timecode, rate) if clip.start_timecode else 0
+    return SourceMedia(path, rate, start, clip.frame_count, ";" in clip.start_timecode)
+
+
 def planned_take(path: Path, clip: media_pb2.Clip, frames: media_pb2.FrameRange) -> Take:
     """The take that a job will make.
 
@@ -115,9 +128,9 @@ def planned_take(path: Path, clip: media_pb2.Clip, frames: media_pb2.FrameRange)
         frames: of the job.
     """
     span = take_span(frames, clip.frame_count)
-    rate = clip_rate(clip)
-    start = frames_of(clip.start_timecode, rate) + span.start_frame if clip.start_timecode else 0
-    media = SourceMedia(path, rate, start, span.frame_count, ";" in clip.start_timecode)
+    whole = source_media(path, clip)
+    start = whole.start_frame + span.start_frame if clip.start_timecode else 0
+    media = replace(whole, start_frame=start, frame_count=span.frame_count)
     return Take(media, span.start_frame, path.stem, {})
 
 

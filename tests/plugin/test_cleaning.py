@@ -134,7 +134,7 @@ def test_needed_range_of_a_freeze_is_one_frame() -> None:
 
 
 def test_needed_range_beyond_the_media_says_which_frames(tmp_path: Path) -> None:
-    with pytest.raises(TimelineError, match=r"'dog' shows frames 40 to 59 of .*dog\.mov, which has frames 0 to 49;"):
+    with pytest.raises(TimelineError, match="'dog' shows frames 40 to 59 of media that has frames 0 to 49;"):
         cleaning.needed_range(_use(), None, 12, 50)
 
 
@@ -204,10 +204,10 @@ def test_place_puts_a_take_where_it_is_meant() -> None:
     ]
 
 
-def test_settled_use_has_its_files_own_length_and_path(tmp_path: Path) -> None:
+def test_settled_use_has_its_files_own_length_and_the_timelines_path(tmp_path: Path) -> None:
     said = replace(_use(), media=SourceMedia(Path("/old/dog.mov"), PAL, 90000, None))
     settled = cleaning.settle_use(said, _clip(tmp_path / "dog.mov"))
-    assert settled.media == SourceMedia(tmp_path / "dog.mov", PAL, 90000, 100)
+    assert settled.media == SourceMedia(Path("/old/dog.mov"), PAL, 90000, 100)
 
 
 @pytest.mark.parametrize(
