@@ -108,7 +108,7 @@ test("the bundle runs as UXP runs it, and its buttons answer", async () => {
   await elements.get("restore").click();
   assert.match(said(), /no clean clip of ours/);
   await elements.get("export").click();
-  assert.match(said(), /'Edit' is written to \/edit\/Edit.otio; clean it with `cleanplate timeline/);
+  assert.match(said(), /'Edit' is written to \/edit\/Edit.otio; see its clips with `cleanplate timeline list/);
   assert.equal(elements.get("clean").attributes.disabled, undefined);
 });
 
