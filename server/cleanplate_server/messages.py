@@ -256,6 +256,7 @@ def spec_to_message(spec: JobSpec) -> job_pb2.JobSpec:
             codec=spec.output.codec,
             delivery=job_pb2.Delivery.Value(f"DELIVERY_{spec.output.delivery.upper()}"),
             overwrite=spec.output.overwrite,
+            omit_audio=spec.output.omit_audio,
         ),
         engines=[job_pb2.EngineChoice(kind=kind, name=name) for kind, name in sorted(spec.engines.items())],
         effort=job_pb2.Effort.Value(f"EFFORT_{spec.effort.upper()}"),
@@ -359,7 +360,7 @@ def _output_from_message(message: job_pb2.JobSpec, admit: Admit) -> Output:
             f" leave it unset{'' if soft else ' or give PLATE, PATCH or MATTE'}"
         )
     path = admit(absolute_path(output.path, "output"), "output")
-    return Output(path, output.codec, delivery, output.overwrite)
+    return Output(path, output.codec, delivery, output.overwrite, output.omit_audio)
 
 
 def _engines_from_message(choices: Iterable[job_pb2.EngineChoice]) -> dict[EngineKind, str]:

@@ -605,6 +605,7 @@ class Output(google.protobuf.message.Message):
     CODEC_FIELD_NUMBER: builtins.int
     DELIVERY_FIELD_NUMBER: builtins.int
     OVERWRITE_FIELD_NUMBER: builtins.int
+    OMIT_AUDIO_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Absolute path; its ending picks the container. A folder or a pattern for image sequences."""
     codec: builtins.str
@@ -613,6 +614,8 @@ class Output(google.protobuf.message.Message):
     """Default PLATE (MATTE for track and matte jobs)."""
     overwrite: builtins.bool
     """Replace a file that is there. Default false: such a job is refused."""
+    omit_audio: builtins.bool
+    """Leave the source's sound out of a plate, for timelines whose sound is a clip of its own. Default false."""
     def __init__(
         self,
         *,
@@ -620,8 +623,9 @@ class Output(google.protobuf.message.Message):
         codec: builtins.str = ...,
         delivery: global___Delivery.ValueType = ...,
         overwrite: builtins.bool = ...,
+        omit_audio: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["codec", b"codec", "delivery", b"delivery", "overwrite", b"overwrite", "path", b"path"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["codec", b"codec", "delivery", b"delivery", "omit_audio", b"omit_audio", "overwrite", b"overwrite", "path", b"path"]) -> None: ...
 
 global___Output = Output
 

@@ -42,11 +42,6 @@ class Delivering:
     format: PixelFormat
     tags: ColorTags
 
-    @property
-    def keeps_audio(self) -> bool:
-        """Sound belongs to plates; patches and mattes lie above a clip that has its own."""
-        return self.delivery == "plate"
-
     @classmethod
     def plan(cls, job: Job, clip: ClipRange, delivery: Delivery) -> Delivering:
         """Settles codec and format.
@@ -58,7 +53,7 @@ class Delivering:
         codec = output.codec or choose_codec(output.path, clip.media, delivery)
         target = Target(output.path, codec, overwrite=output.overwrite or _is_own_output(job, output.path))
         media = clip.media
-        check_target(target, media, audio=delivery == "plate")
+        check_target(target, media, audio=output.keeps_audio(delivery))
         return cls(target, delivery, delivery_format(codec, media, delivery), delivery_tags(codec, media, delivery))
 
     @property
@@ -79,9 +74,8 @@ def deliver(
         masks_path: folder of the masks that were used.
     """
     media = clip.media
-    writer = Writer(
-        how.target, media=media, frames=clip.frames, format=how.format, tags=how.tags, audio=how.keeps_audio
-    )
+    audio = job.spec.output.keeps_audio(how.delivery)
+    writer = Writer(how.target, media=media, frames=clip.frames, format=how.format, tags=how.tags, audio=audio)
     (job.ledger.folder / "partials").write_text(f"{writer.partial_path}\n", encoding="utf-8")
     with Decoder(media) as decoder, writer:
         (job.ledger.folder / _OUTPUT_INODE).write_text(str(writer.partial_path.stat().st_ino), encoding="utf-8")

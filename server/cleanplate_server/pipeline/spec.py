@@ -55,12 +55,25 @@ Operation = RemoveOperation | TrackOperation | FillOperation | MatteOperation
 
 @dataclass(frozen=True)
 class Output:
-    """Where and how media is written. An empty codec lets the path's ending and the source's depth choose."""
+    """Where and how media is written.
+
+    Args:
+        path: file, folder or pattern.
+        codec: empty lets the path's ending and the source's depth choose.
+        delivery: what is written.
+        overwrite: whether a file that is there may be replaced.
+        omit_audio: leave the source's sound out of a plate.
+    """
 
     path: Path
     codec: str = ""
     delivery: Delivery = "plate"
     overwrite: bool = False
+    omit_audio: bool = False
+
+    def keeps_audio(self, delivery: Delivery) -> bool:
+        """Whether the source's sound goes along; patches and mattes lie above a clip that has its own."""
+        return delivery == "plate" and not self.omit_audio
 
 
 @dataclass(frozen=True)

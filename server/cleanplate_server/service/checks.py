@@ -40,7 +40,7 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
             pass  # opening them checks their count and size
     output = spec.output
     codec = output.codec or choose_codec(output.path, media, output.delivery)
-    check_target(Target(output.path, codec, output.overwrite), media, audio=output.delivery == "plate")
+    check_target(Target(output.path, codec, output.overwrite), media, audio=output.keeps_audio(output.delivery))
     delivery_format(codec, media, output.delivery)
     return _check_memory(estimate_memory_bytes(media), memory_bytes)
 

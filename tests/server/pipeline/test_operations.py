@@ -128,6 +128,19 @@ def test_remove_with_range_and_handles_delivers_just_those_frames(tmp_path: Path
     assert np.array_equal(after[0][:20], lumas(clip)[5][:20])
 
 
+@pytest.mark.parametrize(("omitted", "streams"), [(False, 1), (True, 0)])
+def test_plate_carries_the_sources_sound_unless_it_is_left_out(tmp_path: Path, omitted: bool, streams: int) -> None:
+    source = write_video(tmp_path / "sound.mkv", Recipe("ffv1", count=6, audio="pcm_s16le", options={}))
+    masks = tmp_path / "masks"
+    masks.mkdir()
+    for t in range(6):
+        cv2.imwrite(str(masks / f"{t:05d}.png"), np.zeros(SIZE, np.uint8))
+    operation = FillOperation(masks)
+    spec = JobSpec(source, operation, Output(tmp_path / "out.mkv", omit_audio=omitted))
+    with av.open(str(fill(a_job(tmp_path, spec), operation).path)) as made:
+        assert len(made.streams.audio) == streams
+
+
 def test_patch_holds_only_the_filled_pixels(tmp_path: Path, clip: Path) -> None:
     take = remove(a_job(tmp_path, a_spec(clip, CLICK, delivery="patch")), CLICK)
     with av.open(str(take.path)) as box:
