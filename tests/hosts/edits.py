@@ -41,10 +41,16 @@ class Footage:
         return SourceMedia(self.path, self.rate, self.start_frame, self.frame_count, drops_frames(self.rate))
 
 
-def write_footage(folder: Path, clip: int, rate: Fraction, *, frame_count: int = 60) -> Footage:
-    """Writes a clip whose timecode starts at one hour for clip 1, two for clip 2, and so on."""
-    hours = otio.opentime.from_timecode(f"{clip:02d}:00:00{';' if drops_frames(rate) else ':'}00", float(rate))
-    start = round(hours.value)
+def write_footage(
+    folder: Path, clip: int, rate: Fraction, *, frame_count: int = 60, hour: int | None = None
+) -> Footage:  # fmt: skip
+    """Writes a clip.
+
+    Args:
+        hour: of its first frame's timecode; by default one for clip 1, two for clip 2, and so on.
+    """
+    text = f"{clip if hour is None else hour:02d}:00:00{';' if drops_frames(rate) else ':'}00"
+    start = round(otio.opentime.from_timecode(text, float(rate)).value)
     path = folder / f"clip{clip}.mov"
     write_clip(path, stamps_of(clip, range(frame_count)), Coding(rate, timecode(start, rate)))
     return Footage(path, clip, rate, start, frame_count)
@@ -153,13 +159,16 @@ class Edit:
 
     def _clip(self, cut: Cut) -> otio.schema.Clip:
         footage = cut.footage
+        step = cut.speed * footage.rate / self.rate
+        # The range lies within the media whichever way it is played: backwards it ends where the clip begins.
+        start = cut.first if step >= 0 else cut.first + 1 + cut.record_count * step
         clip = otio.schema.Clip(
             name=footage.path.stem,
             media_reference=otio.schema.ExternalReference(
                 str(footage.path), _range(footage.start_frame, footage.frame_count, footage.rate)
             ),
             source_range=otio.opentime.TimeRange(
-                _time(footage.start_frame + cut.first, footage.rate), _time(cut.record_count, self.rate)
+                _time(footage.start_frame + start, footage.rate), _time(cut.record_count, self.rate)
             ),
         )
         clip.enabled = cut.enabled
@@ -170,8 +179,8 @@ class Edit:
         return clip
 
 
-def _time(frames: int, rate: Fraction) -> otio.opentime.RationalTime:
-    return otio.opentime.RationalTime(frames, float(rate))
+def _time(frames: Fraction | int, rate: Fraction) -> otio.opentime.RationalTime:
+    return otio.opentime.RationalTime(float(frames), float(rate))
 
 
 def _range(start: int, count: int, rate: Fraction) -> otio.opentime.TimeRange:
