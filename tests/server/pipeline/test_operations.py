@@ -134,7 +134,7 @@ def test_plate_carries_the_sources_sound_unless_it_is_left_out(tmp_path: Path, o
     masks = tmp_path / "masks"
     masks.mkdir()
     for t in range(6):
-        cv2.imwrite(str(masks / f"{t:05d}.png"), np.zeros(SIZE, np.uint8))
+        cv2.imwrite(str(masks / f"{t:05d}.png"), square(t).astype(np.uint8) * 255)
     operation = FillOperation(masks)
     spec = JobSpec(source, operation, Output(tmp_path / "out.mkv", omit_audio=omitted))
     with av.open(str(fill(a_job(tmp_path, spec), operation).path)) as made:
