@@ -194,6 +194,35 @@ def prepare(
     return Cleaning(use, part, clip, job_spec(media, frames, order, output=output))
 
 
+def finished(job: job_pb2.Job, clip: media_pb2.Clip, use: Use) -> Cleaning:
+    """What a job did to a clip, where only the job is known any more.
+
+    Args:
+        job: has succeeded.
+        clip: the clip's file, opened.
+        use: settled.
+
+    Raises:
+        StaleClipError: the clip shows none of the frames that the job worked on.
+        TimelineError: the job has made no take for a clip.
+    """
+    if job.state != job_pb2.Job.SUCCEEDED or job.spec.WhichOneof("operation") not in ("remove", "matte"):
+        raise TimelineError(
+            f"{job.name} has made no take for a clip; give a removal or a matte that has succeeded,"
+            " as `cleanplate jobs list` shows them"
+        )
+    worked = takes.worked_span(job.spec.range, clip.frame_count)
+    if worked.holds(use.source_span()):
+        return Cleaning(use, None, clip, job.spec)
+    offsets = [k for k in range(use.frame_count) if worked.holds(Span(use.source_frame(k), 1))]
+    if not offsets:
+        raise StaleClipError(
+            f"clip '{use.name}' shows none of the frames {worked.start_frame} to {worked.last_frame} that {job.name}"
+            " worked on, so nothing was placed; name the clip that it was made for"
+        )
+    return Cleaning(use, Span(offsets[0], offsets[-1] - offsets[0] + 1), clip, job.spec)
+
+
 def same_clip(document: Document, use: Use) -> Use:
     """Finds a clip again in a document that was read anew.
 

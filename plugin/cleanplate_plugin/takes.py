@@ -95,11 +95,17 @@ def remove_empty(folder: Path) -> None:
         folder.rmdir()
 
 
+def worked_span(frames: media_pb2.FrameRange, media_frame_count: int) -> Span:
+    """The media's frames that a job works on, without spare ones; all up to the end where it does not say."""
+    rest = media_frame_count - frames.start_frame
+    return Span(frames.start_frame, frames.frame_count if frames.HasField("frame_count") else rest)
+
+
 def take_span(frames: media_pb2.FrameRange, media_frame_count: int) -> Span:
     """The media's frames that a job writes: its range with handles, cut short where the media ends."""
-    handles = frames.handle_frame_count
-    start = max(0, frames.start_frame - handles)
-    return Span(start, min(media_frame_count, frames.start_frame + frames.frame_count + handles) - start)
+    worked, handles = worked_span(frames, media_frame_count), frames.handle_frame_count
+    start = max(0, worked.start_frame - handles)
+    return Span(start, min(media_frame_count, worked.stop_frame + handles) - start)
 
 
 def clip_rate(clip: media_pb2.Clip) -> Fraction:

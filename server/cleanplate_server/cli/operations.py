@@ -171,6 +171,11 @@ def job_id(job: job_pb2.Job) -> str:
     return job.name.removeprefix("jobs/")
 
 
+def job_name(typed: str) -> str:
+    """A job's whole name from what a person types."""
+    return typed if typed.startswith("jobs/") else f"jobs/{typed}"
+
+
 def absolute(path: str) -> Path:
     """The path from the root; links and patterns are left as they are."""
     return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`

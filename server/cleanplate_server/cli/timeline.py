@@ -19,7 +19,7 @@ from cleanplate_server.cli.prompts import prompt_options
 from cleanplate_server.cli.report import Report
 from cleanplate_server.cli.timeline_files import EditTarget
 from cleanplate_server.cli.timeline_selection import Wanted, fitting, record_timecode
-from cleanplate_server.cli.timeline_work import TimelineCommand
+from cleanplate_server.cli.timeline_work import PlaceCommand, TimelineCommand
 from cleanplate_server.cli.times import Moment, MomentType
 from cleanplate_server.errors import NotFoundError
 
@@ -71,25 +71,31 @@ def _selection_options() -> list[click.Parameter]:
     ]
 
 
-def _work_options() -> list[click.Parameter]:
+def _edit_options() -> list[click.Parameter]:
     return [
         *_output_options("EDIT2"),
         *_selection_options(),
+        click.Option(["--media"], default="", metavar="FILE", help="Where the clip's media lies now."),
+        click.Option(["--for", "hosts"], type=click.Choice(_HOSTS), multiple=True,
+                     help="Write a flat .otio beside EDIT2 too, as this program reads it."),
+        _rate_option(),
+    ]  # fmt: skip
+
+
+def _work_options() -> list[click.Parameter]:
+    return [
+        *_edit_options(),
         click.Option(["--in", "first"], type=MomentType(), help="First frame of the MEDIA to clean, or its timecode."),
         click.Option(["--out", "last"], type=MomentType(), help="Last frame of the MEDIA to clean, included."),
         click.Option(["--record-in", "record_first"], type=MomentType(), help="The same in frames of the TIMELINE."),
         click.Option(["--record-out", "record_last"], type=MomentType(), help="The same, included."),
         click.Option(["--handles"], type=click.IntRange(0), default=HANDLE_FRAMES, metavar="N", show_default=True,
                      help="Spare frames on each side of the take."),
-        click.Option(["--media"], default="", metavar="FILE", help="Where the clip's media lies now."),
         click.Option(["--takes"], default="", metavar="DIR",
                      help=f"Folder for takes; {takes.FOLDER_NAME} beside the media by default."),
-        click.Option(["--for", "hosts"], type=click.Choice(_HOSTS), multiple=True,
-                     help="Write a flat .otio beside EDIT2 too, as this program reads it."),
         click.Option(["--codec"], type=click.Choice(list(takes.ENDINGS)), metavar="CODEC",
                      help=f"{', '.join(takes.ENDINGS)}; the source's depth chooses."),
         *work_options(),
-        _rate_option(),
     ]  # fmt: skip
 
 
@@ -124,6 +130,17 @@ def _matte_command() -> click.Command:
     )
     params = [_edit_argument(), *prompt_options(), *_work_options(), *voice_options()]
     return TimelineCommand("matte", "matte", params=params, help=text)
+
+
+def _place_command() -> click.Command:
+    text = (
+        "Put the take of a JOB that has succeeded into a clip: one that was resumed, or whose clip was edited while it"
+        " ran. See `cleanplate jobs list`."
+    )
+    job = click.Argument(["job"], metavar="JOB")
+    return PlaceCommand(
+        "place", params=[_edit_argument(), job, *_edit_options(), _place_option(), *voice_options()], help=text
+    )
 
 
 @timeline.command("list", params=[_edit_argument(), _rate_option(), *voice_options()])
@@ -245,3 +262,4 @@ def _result(report: Report, written: Sequence[Path], count: int) -> None:
 
 timeline.add_command(_remove_command())
 timeline.add_command(_matte_command())
+timeline.add_command(_place_command())

@@ -17,14 +17,22 @@ from cleanplate_plugin.documents.opening import open_document
 from cleanplate_plugin.errors import StaleClipError, TimelineError
 from cleanplate_plugin.timeline import Document, SourceMedia, Span, Take, Use
 
-from cleanplate_server.cli.operations import DELIVERIES, EFFORTS, absolute, refuse_no_prompts, watch_to_end
+from cleanplate_server.cli.operations import (
+    DELIVERIES,
+    EFFORTS,
+    absolute,
+    job_id,
+    job_name,
+    refuse_no_prompts,
+    watch_to_end,
+)
 from cleanplate_server.cli.prompts import PromptCommand, PromptPart, mask_folders, to_prompts
 from cleanplate_server.cli.report import Report
 from cleanplate_server.cli.sessions import Place, connected
 from cleanplate_server.cli.timeline_files import EditTarget
 from cleanplate_server.cli.timeline_selection import Wanted, choose, media_part, record_part, record_timecode
 from cleanplate_server.cli.times import MediaTimeline, Moment
-from cleanplate_server.errors import OutputError
+from cleanplate_server.errors import InputError, OutputError
 
 _OFFLINE = "say where it lies with --media FILE"
 
@@ -37,6 +45,7 @@ class WorkOptions:
 
     edit: str
     output: str
+    job: str = ""
     clip: str = ""
     track: int | None = None
     at: Moment | None = None
@@ -124,6 +133,17 @@ class TimelineCommand(PromptCommand):
         Work(options, parts, self._operation, report).run(ctx.ensure_object(Place))
 
 
+class PlaceCommand(click.Command):
+    """A command that puts the take of a job into an edit: of one that was resumed, or whose edit was in the way."""
+
+    def invoke(self, ctx: click.Context) -> None:
+        """Places the take and writes the edit."""
+        options = WorkOptions(**ctx.params)
+        _refuse_contradictions(ctx, options)
+        report = Report(as_json=options.as_json, quiet=options.quiet, verbose=options.verbose)
+        Work(options, (), "remove", report).place(ctx.ensure_object(Place))
+
+
 def _refuse_contradictions(ctx: click.Context, options: WorkOptions) -> None:
     if not options.clip and options.at is None:
         raise click.UsageError("say which clip is meant with --clip NAME, or with --at and a moment within it", ctx)
@@ -152,9 +172,13 @@ class Work:
     report: Report
 
     @property
+    def _usual(self) -> str:
+        """Where what is made goes by its nature."""
+        return "above" if self.operation == "matte" or self.options.deliver == "patch" else "replace"
+
+    @property
     def _above(self) -> bool:
-        usual = "above" if self.operation == "matte" or self.options.deliver == "patch" else "replace"
-        return (self.options.place or usual) == "above"
+        return (self.options.place or self._usual) == "above"
 
     def run(self, place: Place) -> None:
         """Does it.
@@ -180,6 +204,44 @@ class Work:
             self._put(document, replace(work.use, place=again.place), work, take)
             written = target.write(document, files)
         self._tell(document, work, take, written)
+
+    def place(self, place: Place) -> None:
+        """Puts the take of a job that has succeeded into the clip.
+
+        Raises:
+            PluginError, CleanplateError, ClientError: one sentence; the edit is as it was.
+        """
+        target = self.options.target
+        target.check()
+        document = self._open()
+        original = document.original(choose(document, self.options.wanted))
+        media = self._media(original)
+        with connected(place, self._folders(media, document)) as client:
+            job = client.job(job_name(self.options.job))
+            if Path(job.spec.path) != media.resolve():
+                raise TimelineError(
+                    f"{job.name} worked on {job.spec.path} and clip '{original.name}' shows {media};"
+                    " name the clip that it was made for, or the file that it now shows with --media FILE"
+                )
+            clip = _open_clip(client, media)
+            files = _known_files(client, document) if target.hosts else {}
+        done = self._as_ordered(job)
+        work = cleaning.finished(job, clip, cleaning.settle_use(original, clip))
+        take = takes.take_of(job, clip)
+        done._put(document, work.use, work, take)
+        done._tell(document, work, take, target.write(document, files))
+
+    def _as_ordered(self, job: job_pb2.Job) -> Work:
+        """With operation and delivery of a job."""
+        delivery = job.spec.output.delivery
+        is_matte = job.spec.WhichOneof("operation") == "matte" or delivery == job_pb2.DELIVERY_MATTE
+        deliver = "patch" if delivery == job_pb2.DELIVERY_PATCH else "plate"
+        ordered = replace(
+            self, operation="matte" if is_matte else "remove", options=replace(self.options, deliver=deliver)
+        )
+        if self.options.place == "replace" and ordered._usual == "above":
+            raise InputError(f"what {job.name} made is no whole plate and belongs above; leave --place replace out")
+        return ordered
 
     def _open(self) -> Document:
         return open_document(absolute(self.options.edit), self.options.rate)
@@ -224,7 +286,11 @@ class Work:
 
     def _watch(self, client: Client, job: job_pb2.Job) -> job_pb2.Job:
         self.report.announce(job, client.models())
-        return watch_to_end(client, job, self.report)
+        try:
+            return watch_to_end(client, job, self.report)
+        except KeyboardInterrupt:
+            self.report.say(f"`cleanplate timeline place EDIT {job_id(job)} -o EDIT2` then puts its take into the edit")
+            raise
 
     def _put(self, document: Document, use: Use, work: Cleaning, take: Take) -> None:
         cleaning.place(
@@ -276,7 +342,10 @@ def _known_files(client: Client, document: Document) -> dict[Path, SourceMedia]:
 @contextmanager
 def _keeping(take: Take) -> Iterator[None]:
     """Says of every failure after the work where the take lies, so that nothing is lost."""
-    kept = f"; the take is kept in {take.media.path}"
+    kept = (
+        f"; the take is kept in {take.media.path}, and"
+        f" `cleanplate timeline place EDIT {str(take.about['job']).removeprefix('jobs/')} -o EDIT2` puts it into a clip"
+    )
     try:
         yield
     except StaleClipError as error:
