@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -355,6 +356,22 @@ def test_media_of_unknown_start_must_be_settled_and_then_stay_so() -> None:
     document.replace(now, take_for(original, "/takes/cp002.mov"))
     assert document.restore() == 1
     assert is_as(document, before)
+
+
+def test_settled_clip_whose_path_is_written_otherwise_is_taken_at_its_word() -> None:
+    timeline = timeline_of([plain_shot()], PAL)
+    timeline.tracks[0][0].media_reference.available_range = None
+    document = OtioDocument.from_timeline(timeline, OURS)
+    (use,) = uses_of(document.items())
+    settled = settled_by_file(use)
+    elsewhere = replace(settled, media=replace(settled.media, path=Path("/mnt/media/shot 0.mov")))
+    document.replace(elsewhere, take_for(settled, "/takes/cp001.mov"))
+    (now,) = uses_of(document.items())
+    same = replace(now, media=replace(now.media, path=Path("/mnt/takes/cp001.mov")))
+    document.replace(same, take_for(settled, "/takes/cp002.mov"))
+    (now,) = uses_of(document.items())
+    assert now.source_start == 3
+    assert document.restore() == 1
 
 
 def settled_by_file(use: Use) -> Use:

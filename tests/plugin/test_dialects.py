@@ -18,7 +18,7 @@ from cleanplate_plugin.timecodes import smpte_rate
 from cleanplate_plugin.timeline import Refusal, SourceMedia, Span, Use
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from opentimelineio.schema import Clip, LinearTimeWarp, Timeline
+from opentimelineio.schema import Clip, ExternalReference, ImageSequenceReference, LinearTimeWarp, Timeline, Track
 from otio_made import (
     RATES,
     SPEEDS,
@@ -241,7 +241,8 @@ def test_export_of_media_whose_start_is_not_known_needs_the_file(tmp_path: Path)
         document.export(path, "resolve")
     document.export(path, "resolve", files={media_of(0): SourceMedia(media_of(0), Fraction(25), 90000, 1000)})
     (use,) = uses_of(OtioDocument.open(path).items())
-    assert (use.source_start, use.media.frame_count) == (500, 1000)
+    assert use.source_start == 500
+    assert use.media.frame_count == 1000
 
 
 def test_export_of_files_counted_from_zero_goes_by_their_timecode(tmp_path: Path) -> None:
@@ -260,6 +261,38 @@ def test_export_keeps_nothing_of_ours(tmp_path: Path) -> None:
     document.replace(use, take_for(use, "/takes/cp001.mov"), Span(10, 10))
     document.export(tmp_path / "edit.otio", "resolve")
     assert "cleanplate" not in (tmp_path / "edit.otio").read_text()
+
+
+def with_sound(*effects: LinearTimeWarp) -> OtioDocument:
+    timeline = timeline_of([plain_shot()], Fraction(25))
+    sound = Clip("boom", ExternalReference("file:///media/boom.wav", span(0, 500, Fraction(25))))
+    sound.source_range = span(20, 40, Fraction(25))
+    sound.effects.extend(effects)
+    timeline.tracks.append(Track("A", kind="Audio", children=[sound]))
+    return OtioDocument.from_timeline(timeline, OURS)
+
+
+def test_sound_goes_along_with_its_range_and_the_hosts_paths() -> None:
+    _, text = open_exported(with_sound(), "resolve")
+    sound = text["tracks"]["children"][1]["children"][0]
+    assert sound["media_references"]["DEFAULT_MEDIA"]["target_url"] == "/media/boom.wav"
+    assert sound["source_range"]["start_time"]["value"] == 20
+    assert text["tracks"]["children"][1]["name"] == "Audio 1"
+
+
+def test_sound_that_is_retimed_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TimelineError, match="sound 'boom' is retimed"):
+        with_sound(LinearTimeWarp(time_scalar=2)).export(tmp_path / "edit.otio", "premiere")
+
+
+def test_export_of_images_is_refused(tmp_path: Path) -> None:
+    timeline = timeline_of([plain_shot()], Fraction(25))
+    images = ImageSequenceReference(
+        "file:///p/", "a.", ".exr", rate=25.0, available_range=span(90000, 1000, Fraction(25))
+    )
+    timeline.tracks[0][0].media_reference = images
+    with pytest.raises(TimelineError, match="'shot 0' on video track 1 shows numbered images"):
+        OtioDocument.from_timeline(timeline, OURS).export(tmp_path / "edit.otio", "resolve")
 
 
 @pytest.mark.parametrize(("key", "name"), [("Resolve_OTIO", "resolve"), ("PremierePro_OTIO", "premiere")])

@@ -25,6 +25,7 @@ from opentimelineio.schema import (
     TimeEffect,
     Timeline,
     Track,
+    Transition,
 )
 from otio_made import marked, plain_shot, span, take_for, time, timeline_of, uses_of
 
@@ -266,6 +267,22 @@ def test_time_effect_that_is_switched_off_is_not_heeded() -> None:
     assert isinstance(only_item(timeline), Use)
 
 
+def test_fade_in_at_the_start_shows_nothing_before_it() -> None:
+    timeline = one_clip()
+    fade = Transition("fade", in_offset=time(5, PAL), out_offset=time(8, PAL))
+    timeline.tracks[0].insert(0, fade)
+    (use,) = uses_of(document_of(timeline).items())
+    assert (use.head_frames, use.fade_in_frames) == (0, 8)
+
+
+def test_dissolve_between_two_frames_is_refused() -> None:
+    timeline = one_clip()
+    timeline.tracks[0].append(Transition("mix", in_offset=time(Fraction(5, 2), PAL), out_offset=time(0, PAL)))
+    item = only_item(timeline)
+    assert isinstance(item, Refusal)
+    assert "has a dissolve that begins or ends between two frames" in item.reason
+
+
 def test_sound_is_not_listed() -> None:
     timeline = one_clip()
     sound = Track("A1", kind="Audio")
@@ -287,7 +304,8 @@ def test_picture_that_stands_longer_than_its_one_frame_is_held() -> None:
     clip.media_reference = ExternalReference("file:///media/card.png", span(0, 1, PAL))
     clip.source_range = span(0, 40, PAL)
     (use,) = uses_of(document_of(timeline).items())
-    assert (use.speed, use.source_span()) == (0, Span(0, 1))
+    assert use.speed == 0
+    assert use.source_span() == Span(0, 1)
 
 
 def test_image_sequence_is_a_pattern_of_its_names() -> None:
@@ -300,7 +318,8 @@ def test_image_sequence_is_a_pattern_of_its_names() -> None:
     clip.source_range = span(1011, 40, PAL)
     (use,) = uses_of(document_of(timeline).items())
     assert use.media.path == Path("/plates/sh010/plate.%04d.exr")
-    assert (use.source_start, use.media.frame_count) == (10, 100)
+    assert use.source_start == 10
+    assert use.media.frame_count == 100
 
 
 def test_relative_media_lie_beside_the_timeline(tmp_path: Path) -> None:
@@ -317,7 +336,8 @@ def test_rates_written_rounded_are_exact_and_stay_as_written() -> None:
     rounded = Timeline.from_json_string(timeline.to_json_string().replace("23.976023976023978", "23.976"))
     document = document_of(rounded)
     (use,) = uses_of(document.items())
-    assert (document.rate, document.start_frame, use.media.rate, use.source_start) == (ntsc, 86400, ntsc, 500)
+    assert (document.rate, document.start_frame, use.media.rate) == (ntsc, 86400, ntsc)
+    assert use.source_start == 500
     document.replace(use, take_for(use, "/takes/cp001.mov"), Span(10, 10))
     assert [clip.source_range.start_time.rate for clip in rounded.tracks[0]] == [23.976] * 3
 
@@ -328,7 +348,9 @@ def test_media_of_another_rate_play_as_long_as_they_last() -> None:
     clip.media_reference.available_range = span(0, 1000, Fraction(50))
     clip.source_range = span(100, 40, PAL)
     (use,) = uses_of(document_of(timeline).items())
-    assert (use.source_start, use.step, use.frame_count) == (200, 2, 40)
+    assert use.source_start == 200
+    assert use.step == 2
+    assert use.frame_count == 40
 
 
 def test_save_as_another_ending_is_refused(tmp_path: Path) -> None:

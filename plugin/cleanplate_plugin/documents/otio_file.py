@@ -19,6 +19,7 @@ from cleanplate_plugin.dialects.numbers import frames_in
 from cleanplate_plugin.documents.otio_export import absolute_references, flatten
 from cleanplate_plugin.documents.otio_items import Placed, Setting, list_items, read_original, record_rate
 from cleanplate_plugin.documents.otio_json import read_timeline, write_timeline
+from cleanplate_plugin.documents.otio_media import has_takes
 from cleanplate_plugin.documents.saving import write_beside
 from cleanplate_plugin.errors import StaleClipError, TimelineError
 from cleanplate_plugin.timeline import Refusal, SourceMedia, Span, Take, Use
@@ -213,8 +214,10 @@ class OtioDocument:
         """Gives where a clip stands, and the clip as it shows its original, settled if the caller settled it."""
         placed = self._find(use)
         original = read_original(placed, self._setting)
-        is_original = use.media.path == original.media.path
-        base = replace(original, media=use.media, source_start=use.source_start) if is_original else original
+        # Told by its numbers: a settled clip's path may be written in another way.
+        assert isinstance(placed.said, Use)
+        shows_take = has_takes(placed.item) and _position(use) == _position(placed.said)
+        base = original if shows_take else replace(original, media=use.media, source_start=use.source_start)
         return self._slot_of(placed), base
 
     def _slot_of(self, placed: Placed) -> conform.Slot:
@@ -224,6 +227,10 @@ class OtioDocument:
 
 def _identity(use: Use) -> tuple[int, int, int, str, Fraction]:
     return use.track, use.record_start, use.frame_count, use.name, use.speed
+
+
+def _position(use: Use) -> tuple[Fraction, int | None]:
+    return use.source_start, use.media.frame_count
 
 
 def _read_text(path: Path) -> str:
