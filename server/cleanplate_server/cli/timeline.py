@@ -156,9 +156,13 @@ def list_clips(edit: str, rate: Fraction | None, as_json: bool, quiet: bool, ver
             report.json(_fields(document, item))
         return
     rows = [_COLUMNS, *(_row(document, item) for item in document.items())]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+    # What comes last in a row, a state or a reason, may be as long as it likes.
+    widths = [max(len(row[column]) for row in rows if column < len(row) - 1) for column in range(len(_COLUMNS) - 1)]
     for row in rows:
-        report.result("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        *cells, last = row
+        report.result(
+            "  ".join([*(cell.ljust(width) for cell, width in zip(cells, widths, strict=False)), last]).rstrip()
+        )
     report.say(f"{len(rows) - 1} clips on timeline '{document.name}', {document.rate} frames a second")
 
 
@@ -175,8 +179,10 @@ def _fields(document: Document, item: Use | Refusal) -> dict[str, object]:
     use = document.original(item)
     shown = use.source_span(Span(0, use.frame_count))
     take = item.media.path if use != item else None
+    known = use.media.start_known  # else frames cannot be counted from the file's first
     return {
-        **record, "source_start_frame": shown.start_frame, "source_last_frame": shown.last_frame,
+        **record, "source_start_frame": shown.start_frame if known else None,
+        "source_last_frame": shown.last_frame if known else None,
         "source_start_timecode": _source_timecode(use, shown.start_frame),
         "source_last_timecode": _source_timecode(use, shown.last_frame), "speed": str(use.speed),
         "media": str(use.media.path) if use.media.path else None, "enabled": use.enabled,
@@ -191,11 +197,10 @@ def _row(document: Document, item: Use | Refusal) -> tuple[str, ...]:
     )
     head = (f"V{item.track}", item.name, record_in, record_out)
     if isinstance(item, Refusal):
-        return (*head, "", "", "", "", "", item.reason)
+        return (*head, item.reason)
     use = document.original(item)
     shown = use.source_span(Span(0, use.frame_count))
-    # Without a file nobody knows its first frame, so that frames cannot be counted from it.
-    frames = f"{shown.start_frame}-{shown.last_frame}" if use.media.path else "-"
+    frames = f"{shown.start_frame}-{shown.last_frame}" if use.media.start_known else "-"
     source_in, source_out = (_source_timecode(use, frame) for frame in (shown.start_frame, shown.last_frame))
     media = str(use.media.path) if use.media.path else "no file named"
     return (*head, frames, source_in, source_out, _speed(use), media, _state(item, use))
