@@ -51,8 +51,9 @@ class Kdenlive:
     def dress(self, timeline: Timeline, rate: Fraction) -> None:
         """Puts one unseen frame after the last clip of each track."""
         for track in timeline.tracks:
-            if isinstance(track, Track) and len(track) and isinstance(track[-1], Clip):
-                track.append(_guard(track[-1], rate))
+            clips = [item for item in track if isinstance(item, Clip)] if isinstance(track, Track) else []
+            if clips:
+                track.append(_guard(clips[-1], rate))
 
 
 def _guard(last: Clip, rate: Fraction) -> Clip:
