@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import grpc
 from cleanplate_plugin.client import ClientError
+from cleanplate_plugin.errors import PluginError
 
 from cleanplate_server.cli.demonstration import demo
 from cleanplate_server.cli.doctor import doctor
@@ -18,6 +19,7 @@ from cleanplate_server.cli.listings import models
 from cleanplate_server.cli.operations import media_commands
 from cleanplate_server.cli.serving import serve
 from cleanplate_server.cli.sessions import Place
+from cleanplate_server.cli.timeline import timeline
 from cleanplate_server.cli.weights import weights
 from cleanplate_server.errors import CleanplateError, InputError, ServerBusyError, UnavailableError
 
@@ -36,7 +38,7 @@ def cli(ctx: click.Context, config: Path | None, state_folder: Path | None) -> N
     ctx.obj = Place(config, state_folder)
 
 
-for command in (demo, *media_commands(), jobs, models, weights, serve, doctor):
+for command in (demo, *media_commands(), timeline, jobs, models, weights, serve, doctor):
     cli.add_command(command)
 
 
@@ -60,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
         return _fail(str(error), EXIT_USAGE)
     except (UnavailableError, ServerBusyError) as error:
         return _fail(str(error), EXIT_NO_SERVER)
-    except CleanplateError as error:
+    except (CleanplateError, PluginError) as error:
         return _fail(str(error), EXIT_FAILED)
     return code if isinstance(code, int) else 0
 
