@@ -26,6 +26,11 @@ from cleanplate_server.models.weights import WeightsRow, manifest_file, read_man
 from cleanplate_server.models.weights_store import WeightsStore
 
 _SAM_NAMES = ("sam-vit-h", "sam-vit-l", "sam-vit-b")
+_ASSOCIATION_NAMES = (
+    "r50-deaotl", "swinb-deaotl", "deaotl", "deaotb", "deaots", "deaott",
+    "r50-aotl", "swinb-aotl", "aotl", "aotb", "aots", "aott",
+)  # fmt: skip
+"""Best for its time first: the published figures put R50-DeAOT-L ahead of the larger Swin at twice its speed."""
 
 
 class _Engine(Protocol):
@@ -100,10 +105,11 @@ class Registry:
         self._store = WeightsStore(folder, rows, _layout) if folder else None
         self._segmenters: list[_Entry[Segmenter]] = [
             _Entry(GrabCutSegmenter().info, lambda effort, device: GrabCutSegmenter()),
-            *(self._sam(row) for name in _SAM_NAMES for row in rows if row.name == name),
+            *(self._sam(row) for row in _rows(rows, _SAM_NAMES)),
         ]
         self._propagators: list[_Entry[Propagator]] = [
-            _Entry(FlowPropagator().info, lambda effort, device: FlowPropagator(effort=effort))
+            _Entry(FlowPropagator().info, lambda effort, device: FlowPropagator(effort=effort)),
+            *(self._association(row) for row in _rows(rows, _ASSOCIATION_NAMES)),
         ]
         self._inpainters: list[_Entry[Inpainter]] = [
             _Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort))
@@ -186,6 +192,25 @@ class Registry:
             return SamSegmenter(load_sam(row.name, self._store.usable(row), device=device), info)
 
         return _Entry(info, build, row)
+
+
+    def _association(self, row: WeightsRow) -> _Entry[Propagator]:
+        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
+
+        def build(effort: Effort, device: str) -> Propagator:
+            from cleanplate_server.models.networks.association.propagator import AssociationPropagator
+            from cleanplate_server.models.networks.propagators import load_association
+
+            assert self._store
+            network = load_association(row.name, self._store.usable(row), device=device)
+            return AssociationPropagator(network, info, effort=effort)
+
+        return _Entry(info, build, row)
+
+
+def _rows(rows: Sequence[WeightsRow], names: Sequence[str]) -> list[WeightsRow]:
+    """Rows in the order of their names."""
+    return [row for name in names for row in rows if row.name == name]
 
 
 @cache

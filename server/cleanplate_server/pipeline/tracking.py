@@ -26,6 +26,7 @@ from cleanplate_server.stages.windows import (
     unpack_alpha,
     window_name,
     write_arrays,
+    write_bytes,
     write_mask,
 )
 
@@ -75,39 +76,54 @@ class ShotTracking:
         """Walks every span; a window that is already there is not walked again."""
         done = done_before
         for walk in self.walks:
-            self._files[walk] = []
-            objects = {key.object_id for key in walk.starts}
-            keys = [key for key in self._keys if key.object_id in objects]
-            tracker = None
-            for window in cut_windows(walk.frames):
-                name = f"{walk.name}/{window_name(window)}"
-                file = self._ledger.finished("propagate", name)
-                if file is None:
-                    if tracker is None:
-                        tracker = propagator.follow(self._frames, keys, walk.starts, self._state_before(walk))
-                    arrays: dict[str, Array] = {}
-                    for frame in window:
-                        for key, alpha in zip(walk.starts, tracker.step(frame), strict=True):
-                            arrays |= pack_alpha(alpha, f"{key.object_id}-{frame}")
-                        done += 1
-                        self._ledger.progress("propagate", done, total)
-                    arrays["state"] = np.frombuffer(tracker.save(), np.uint8)
-                    file = self._folder / f"{name}.npz"
-                    write_arrays(file, arrays)
-                    self._ledger.finish("propagate", name, file)
-                else:
-                    done += len(window)
+            windows = list(cut_windows(walk.frames))
+            files = [self._file(walk, window) for window in windows]
+            self._files[walk] = list(zip(windows, files, strict=True))
+            kept = self._kept_count(walk, windows)
+            done += sum(len(window) for window in windows[:kept])
+            self._ledger.progress("propagate", done, total)
+            if kept == len(windows):
+                continue
+            saved = _state(files[kept - 1]).read_bytes() if kept else None
+            tracker = propagator.follow(self._frames, self._keys_of(walk), walk.starts, saved)
+            for number in range(kept, len(windows)):
+                arrays: dict[str, Array] = {}
+                for frame in windows[number]:
+                    for key, alpha in zip(walk.starts, tracker.step(frame), strict=True):
+                        arrays |= pack_alpha(alpha, f"{key.object_id}-{frame}")
+                    done += 1
                     self._ledger.progress("propagate", done, total)
-                self._files[walk].append((window, file))
+                write_arrays(files[number], arrays)
+                if number + 1 < len(windows):
+                    write_bytes(_state(files[number]), tracker.save())
+                self._ledger.finish("propagate", self._name(walk, windows[number]), files[number])
+                if number:
+                    _state(files[number - 1]).unlink(missing_ok=True)  # a network's may take 100 MB
+
+    def _kept_count(self, walk: Walk, windows: Sequence[range]) -> int:
+        """How many windows from the walk's start need not be walked again: all, or those with a state to go on from."""
+        names = [self._name(walk, window) for window in windows]
+        kept = 0
+        while kept < len(names) and self._ledger.finished("propagate", names[kept]) is not None:
+            kept += 1
+        if kept == len(windows) or (kept and _state(self._file(walk, windows[kept - 1])).is_file()):
+            return kept
+        return 0
+
+    def _name(self, walk: Walk, window: range) -> str:
+        return f"{walk.name}/{window_name(window)}"
+
+    def _file(self, walk: Walk, window: range) -> Path:
+        return self._folder / f"{self._name(walk, window)}.npz"
+
+    def _keys_of(self, walk: Walk) -> list[Key]:
+        """Every key of the objects that a walk follows."""
+        objects = {key.object_id for key in walk.starts}
+        return [key for key in self._keys if key.object_id in objects]
 
     def masks(self) -> dict[int, MaskFiles]:
         """The joined masks of each object; frames that nothing reached have none."""
         return {object_id: self._join(object_id) for object_id in sorted({key.object_id for key in self._keys})}
-
-    def _state_before(self, walk: Walk) -> bytes | None:
-        if not self._files[walk]:
-            return None
-        return read_arrays(self._files[walk][-1][1])["state"].tobytes()
 
     def _join(self, object_id: int) -> MaskFiles:
         masks = MaskFiles(self._frames.size)
@@ -185,3 +201,8 @@ def _read_mask(file: Path) -> Mask:
     if not picture.any():
         raise MaskError(f"the mask {file} is empty; delete the job and prompt again")
     return np.asarray(picture >= 128, np.bool_)
+
+
+def _state(window_file: Path) -> Path:
+    """Where what a tracker knew after a window is kept, until the next window is done."""
+    return window_file.with_suffix(".state")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import cast
+from typing import BinaryIO, cast
 
 import cv2
 import numpy as np
@@ -47,10 +48,23 @@ def bounding_box(mask: Mask) -> Box | None:
 
 def write_arrays(file: Path, arrays: Mapping[str, Array]) -> None:
     """Writes a window's file beside its place and renames it."""
+    with _whole(file) as out:
+        np.savez_compressed(out, allow_pickle=False, **arrays)
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Writes a file beside its place and renames it."""
+    with _whole(file) as out:
+        out.write(content)
+
+
+@contextmanager
+def _whole(file: Path) -> Iterator[BinaryIO]:
+    """A file that is there whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f"{file.name}.partial")
     with partial.open("wb") as out:
-        np.savez_compressed(out, allow_pickle=False, **arrays)
+        yield out
     partial.replace(file)
 
 
