@@ -1,0 +1,347 @@
+"""Resolve's menu script in a real LuaJIT, against the real server and gateway, in a program that is a fake."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from cleanplate_plugin.gateway.facts import FactsReaders
+from cleanplate_plugin.gateway.server import Gateway
+from cleanplate_plugin.hosts.resolve_facts import shot_from_facts
+from cleanplate_plugin.install import menu_scripts, source_folder
+from cleanplate_server.config import Settings
+from cleanplate_server.service.server import Server
+from gateways import Caller, no_shot
+from media import X264, Recipe, write_video
+
+LUAJIT = shutil.which("luajit")
+DRIVER = Path(__file__).parent / "lua" / "driver.lua"
+START = 86400
+CLICK = {"frame": 8, "points": [{"x": 40, "y": 30, "side": "SIDE_INSIDE"}]}
+
+pytestmark = pytest.mark.skipif(LUAJIT is None, reason="needs luajit, the language of Resolve's menu scripts")
+
+
+def _frame(number: int) -> av.VideoFrame:
+    rows, columns = np.indices((64, 96))
+    gray = (60 + (rows * 7 + columns * 3) % 24).astype(np.uint8)
+    gray[20:44, 10 + 4 * number : 30 + 4 * number] = 220
+    return av.VideoFrame.from_ndarray(gray, "gray").reformat(format="yuv420p")
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sixteen frames at 24 a second, from 01:00:00:00: a bright square walks over a dark wall."""
+    recipe = Recipe(
+        size=(64, 96), count=16, rate=Fraction(24), options=X264, frames=[_frame(number) for number in range(16)],
+        timecode="01:00:00:00",
+    )  # fmt: skip
+    return write_video(tmp_path_factory.mktemp("menu") / "wände.mov", recipe)
+
+
+@pytest.fixture(scope="module")
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("stâte")
+
+
+@pytest.fixture(scope="module")
+def gateway(state_folder: Path, media: Path) -> Iterator[Gateway]:
+    flags = {"state_folder": state_folder, "allowed_folders": [media.parent], "memory_bytes": "64GiB"}
+    with (
+        Server(Settings.load(flags, environment={})) as server,
+        Gateway(server.address, server.token, facts=FactsReaders(shot_from_facts, no_shot)) as started,
+    ):
+        file = state_folder / "server.json"
+        file.write_text(json.dumps({**json.loads(file.read_text()), "gateway": started.address}))
+        yield started
+
+
+@dataclass
+class Session:
+    """One run of a menu item.
+
+    Args:
+        scenario: of fake_resolve.lua.
+        prompts: what the person clicks; None cancels the shot.
+    """
+
+    folder: Path
+    state_folder: Path
+    gateway: Gateway | None
+    scenario: dict[str, Any]
+    prompts: dict[str, Any] | None = field(default_factory=lambda: dict(CLICK))
+    delivery: str = "DELIVERY_PLATE"
+    shot: str = ""
+
+    def run(self, name: str = "Remove Object.lua") -> tuple[str, dict[str, Any]]:
+        """What was said, and the timeline afterwards."""
+        script, scenario, page = self.folder / "script.lua", self.folder / "scenario.json", self.folder / "page.txt"
+        script.write_text(menu_scripts(source_folder("resolve"), self.state_folder)[name])
+        scenario.write_text(json.dumps(self.scenario))
+        page.unlink(missing_ok=True)
+        done = threading.Event()
+        person = threading.Thread(target=self._act, args=(page, done))
+        person.start()
+        try:
+            command = [str(LUAJIT), str(DRIVER), str(script), str(scenario), str(page), str(source_folder("resolve"))]
+            ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        finally:
+            done.set()
+            person.join()
+        assert ran.stderr == ""
+        said, _, state = ran.stdout.rpartition("STATE ")
+        return said, json.loads(state)
+
+    def _act(self, page: Path, done: threading.Event) -> None:
+        """The person: waits for the page, then clicks or gives up."""
+        while not done.is_set():
+            found = re.search(r"shots/([\w-]+)", page.read_text()) if page.is_file() else None
+            if found and self.gateway:
+                self.shot = found[1]
+                self._click()
+                return
+            time.sleep(0.02)
+
+    def _click(self) -> None:
+        path = f"/v1/shots/{self.shot}"
+        if self.prompts is None:
+            self.caller().post(f"{path}/cancel")
+        else:
+            body = {"prompts": [self.prompts], "delivery": self.delivery, "effort": "EFFORT_FAST"}
+            answer = self.caller().post(f"{path}/submit", body)
+            assert answer.status == 200, answer.body
+
+    def caller(self) -> Caller:
+        assert self.gateway is not None
+        token = (self.state_folder / "token").read_text().strip()
+        return Caller(self.gateway.address, {"Authorization": f"Bearer {token}"})
+
+    def announced(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self.caller().get(f"/v1/shots/{self.shot}").json
+        return answer
+
+
+def scenario_of(media: Path, **changes: Any) -> dict[str, Any]:
+    """``before | clip | after``: the clip shows frames 4 to 11, the playhead stands on its fifth."""
+    other = {"File Path": "/media/b.mov", "Clip Name": "b.mov", "FPS": 24, "Frames": "240", "Start TC": "00:00:00:00"}
+    own = {
+        "File Path": str(media), "Clip Name": media.name, "FPS": 24, "Frames": "16", "Start": "0",
+        "Start TC": "01:00:00:00", "timecode_frame": START, "Input Color Space": "ARRI LogC3", "Type": "Video",
+    }  # fmt: skip
+    told: dict[str, Any] = {
+        "rate": 24, "start_frame": START, "playhead": START + 24, "quirks": {"take_trims": True},
+        "clean": {"FPS": 24, "Input Color Space": "Rec.709", "timecode_frame": START},
+        "clips": [
+            {"name": "before", "at": 0, "duration": 20, "properties": other},
+            {"name": "wände", "at": 20, "duration": 8, "source": 4, "properties": own},
+            {"name": "after", "at": 28, "duration": 20, "properties": other},
+        ],
+    }  # fmt: skip
+    return {**told, **changes}
+
+
+def clip_of(state: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = state["items"][1]
+    return found
+
+
+QUIRKS = [
+    {"take_trims": trims, "take_end_included": take, "source_start_low": low, "times_relative": relative}
+    for trims, take, low, relative in itertools.product((True, False), repeat=4)
+]
+
+
+@pytest.mark.parametrize("quirks", QUIRKS[::3])
+def test_menu_from_click_to_take(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, quirks: dict[str, bool]
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media, quirks=quirks))
+
+    said, state = session.run()
+
+    clip, shot = clip_of(state), session.announced()
+    assert "as a take" in said
+    assert (clip["start"], clip["duration"], clip["selected"], clip["takes"]) == (20, 8, 2, 2)
+    assert clip["path"] == shot["placement"]["path"]
+    # Twelve spare frames were asked for, of which the file has four before the clip.
+    assert clip["source"] == 4 == int(shot["placement"]["start_frame"])
+    assert clip["space"] == "ARRI LogC3"
+    assert (state["folders"], state["current"]) == ("Cleanplate", "Master")
+    assert state["markers"]["20"]["mark"].startswith("cleanplate:")
+    assert (shot["state"], shot["message"] in said) == ("PLACED", True)
+    assert not {"FinalizeTake", "ReplaceClip"} & set(state["calls"].split())
+
+
+@pytest.mark.parametrize("included", [False, True])
+def test_menu_of_a_part_lays_it_above(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, included: bool
+) -> None:
+    quirks = {"append_end_included": included, "needs_edit_page": True}
+    told = scenario_of(media, quirks=quirks, marks={"in": 22, "out": 25}, page="color")
+    session = Session(tmp_path, state_folder, gateway, told)
+
+    said, state = session.run()
+
+    laid = state["items"][-1]
+    assert "video track 2" in said
+    assert (laid["track"], laid["track_name"], laid["start"], laid["duration"]) == (2, "Cleanplate", 22, 4)
+    assert laid["source"] == 6
+    assert [item["source"] for item in state["items"][:3]] == [0, 4, 0]
+
+
+def test_menu_where_takes_fail_lays_the_clip_above(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media, refuse_after={"SelectTakeByIndex": 0}))
+
+    said, state = session.run()
+
+    assert "could not be undone" not in said
+    assert "video track 2" in said
+    assert (clip_of(state)["path"], clip_of(state)["source"]) == (str(media), 4)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"playhead": START + 100}, "stands on no clip"),
+        ({"locked": True}, "video track 1 with clip 'wände' is locked"),
+        ({"no_project": True}, "open a project"),
+        ({"no_timeline": True}, "open a timeline"),
+        ({"page": "media"}, "open the Edit page"),
+        ({"playhead": START + 2}, "/media/b.mov is not there"),
+    ],
+)
+def test_menu_on_what_cannot_be_cleaned_says_one_sentence(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, changes: dict[str, Any], words: str
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media, **changes))
+
+    said, state = session.run()
+
+    assert words in said
+    assert said.count("\n") == 1
+    assert state["markers"] == {}
+    assert clip_of(state)["path"] == str(media)
+    assert state["folders"] == ""
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ("slip", "edited after"),
+        ("move", "edited after"),
+        ("delete", "not on the current timeline"),
+        ("close", "was closed"),
+    ],
+)
+def test_menu_on_an_edited_timeline_places_nothing(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, edit: str, words: str
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media, edit=edit, edit_at_wait=1))
+
+    said, state = session.run()
+
+    assert words in said
+    assert state["folders"] == ""
+    assert all(item["takes"] == 0 for item in state["items"])
+    assert session.announced()["state"] == "FAILED"
+    assert words in session.announced()["message"]
+
+
+def test_menu_with_the_playhead_moved_meanwhile_places_into_its_clip(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media, edit="playhead", edit_at_wait=1))
+
+    _, state = session.run()
+
+    assert clip_of(state)["selected"] == 2
+
+
+def test_menu_in_a_read_only_project_changes_nothing(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media, read_only=True))
+
+    said, state = session.run()
+
+    assert "nothing was changed" in said
+    assert "read-only" in said
+    assert (state["tracks"], state["folders"], clip_of(state)["takes"]) == (1, "", 0)
+
+
+def test_menu_of_a_shot_that_is_given_up_changes_nothing(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media), prompts=None)
+
+    said, state = session.run()
+
+    assert "given up" in said
+    assert clip_of(state)["takes"] == 0
+
+
+def test_menu_of_free_resolve_opens_no_dialog(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
+) -> None:
+    session = Session(tmp_path, state_folder, gateway, scenario_of(media, quirks={"free": True, "take_trims": True}))
+
+    said, state = session.run()
+
+    assert "as a take" in said
+    assert state["modal"] is False
+
+
+def test_menu_without_a_server_says_how_to_start_one(tmp_path: Path, media: Path) -> None:
+    session = Session(tmp_path, tmp_path / "nobody", None, scenario_of(media))
+
+    said, _ = session.run()
+
+    assert f"no Cleanplate server is running with the state folder {tmp_path / 'nobody'}" in said
+    assert "`cleanplate serve`" in said
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.0.0.1:1", "does not answer"),
+        ("192.0.2.1:80", "which is not on this machine"),
+        ("127.0.0.1:80; rm", "which is not on this machine"),
+        (None, "no gateway"),
+    ],
+)
+def test_menu_with_a_gateway_that_cannot_be_asked_says_so(
+    tmp_path: Path, media: Path, address: str | None, words: str
+) -> None:
+    (tmp_path / "server.json").write_text(json.dumps({"address": "127.0.0.1:2", "gateway": address}))
+    (tmp_path / "token").write_text("secret")
+    session = Session(tmp_path, tmp_path, None, scenario_of(media))
+
+    said, _ = session.run()
+
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_menu_restores_a_take(tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path) -> None:
+    told = scenario_of(media)
+    session = Session(tmp_path, state_folder, gateway, told)
+
+    said, state = session.run("Show Original.lua")
+
+    assert "shows no take of Cleanplate" in said
+    assert clip_of(state)["path"] == str(media)
