@@ -371,6 +371,26 @@ def test_edl_is_cleaned_with_its_rate_and_media_named(
     assert "dog_cp001" in clean.read_text()
 
 
+def test_final_cut_pros_xml_is_cleaned_into_an_otio_alone(
+    tmp_path: Path, media: Path, desk: _Desk, capfd: pytest.CaptureFixture[str]
+) -> None:
+    edit = tmp_path / "cut.fcpxml"
+    edit.write_text(
+        '<fcpxml version="1.10"><resources><format id="r1" frameDuration="1/25s" width="96" height="64"/>'
+        '<asset id="r2" name="dog" start="3600s" duration="24/25s" hasVideo="1" format="r1"><media-rep'
+        f' kind="original-media" src="{media.as_uri()}"/></asset></resources><library><event><project name="cut">'
+        '<sequence format="r1" tcStart="3600s" tcFormat="NDF" duration="12/25s"><spine><asset-clip ref="r2" name="dog"'
+        ' offset="3600s" start="90004/25s" duration="12/25s" tcFormat="NDF"/></spine></sequence></project></event>'
+        "</library></fcpxml>"
+    )
+    assert _run(tmp_path, "remove", edit, "-o", tmp_path / "clean.fcpxml", "--clip", "dog", *CLICK) == 1
+    assert ("clean.fcpxml" in capfd.readouterr().err, desk.taken) == (True, [])
+    out = tmp_path / "clean.otio"
+    assert _run(tmp_path, "remove", edit, "-o", out, "--clip", "dog", *CLICK) == 0, capfd.readouterr().err
+    assert (desk.taken[0].range.start_frame, desk.taken[0].range.frame_count) == (4, 12)
+    assert _shown_take(out) == (1, 0, 12, True)
+
+
 def test_flat_file_that_a_program_cannot_be_told_is_refused_before_the_work(
     tmp_path: Path, edit: Path, desk: _Desk, capfd: pytest.CaptureFixture[str]
 ) -> None:
