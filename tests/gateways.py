@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -70,7 +70,7 @@ class Caller:
         finally:
             connection.close()
 
-    def events(self, path: str) -> Iterator[tuple[str, Any]]:
+    def events(self, path: str) -> Generator[tuple[str, Any], None, None]:
         """Events as they come; heartbeats are left out."""
         connection = http.client.HTTPConnection(self.address, timeout=20)
         try:
@@ -89,10 +89,11 @@ class Caller:
 
 def facts_of(media: Path, **changes: object) -> dict[str, object]:
     """A host's answers about a clip: all of the file's frames 2 to 7, the playhead on its third."""
-    item = {"id": "V1-1", "name": "walker", "start": 100, "duration": 6, "source_start_frame": 2}
+    item: dict[str, object] = {"id": "V1-1", "name": "walker", "start": 100, "duration": 6, "source_start_frame": 2}
     plain = {**item, **{name: value for name, value in changes.items() if name in ("start", "duration", "type")}}
-    rest = {name: changes[name] for name in ("mark_in", "mark_out") if name in changes}
-    return {"item": {**plain, "media_properties": {"File Path": str(media)}}, "timeline": {"name": "edit", **rest}}
+    plain["media_properties"] = {"File Path": str(media)}
+    timeline = {name: changes[name] for name in ("mark_in", "mark_out") if name in changes}
+    return {"item": plain, "timeline": timeline}
 
 
 def shot_from_facts(facts: resolve_pb2.ResolveFacts) -> HostShot:

@@ -209,9 +209,21 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._begin(HTTPStatus.OK, headers)
             for event in stream.events:
+                if self._has_left():
+                    break
                 self.wfile.write(b": heartbeat\n\n" if event is None else event.encode())
         finally:
             stream.events.close()
+
+    def _has_left(self) -> bool:
+        """Whether the other side has closed the connection, which a first write would not show."""
+        self.connection.setblocking(False)
+        try:
+            return not self.connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        finally:
+            self.connection.settimeout(self.timeout)
 
     def _let_finish(self) -> None:
         """Reads on a little: a connection closed on unread bytes may lose the answer on its way."""

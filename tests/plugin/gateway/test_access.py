@@ -143,7 +143,15 @@ def test_path_beside_the_table_is_not_found(host: Caller, path: str) -> None:
 
 
 def test_page_loads_nothing_from_elsewhere_and_may_not_be_framed(stranger: Caller) -> None:
-    for path in ("/", "/shots/any", "/page/shot.js", "/page/words.js", "/page/shot.css", "/page/icon.svg"):
+    for path in (
+        "/",
+        "/shots/any",
+        "/page/shot.js",
+        "/page/view.js",
+        "/page/words.js",
+        "/page/shot.css",
+        "/page/icon.svg",
+    ):
         answer = stranger.get(path)
         assert answer.status == 200
         policy = answer.headers["content-security-policy"]

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from cleanplate_plugin.gateway.server import Gateway
-from cleanplate_server.config import Settings
+from cleanplate_server.config import FlagValue, Settings
 from cleanplate_server.service.server import Server
 from cleanplate_server.stages.decode import Decoder, probe
 from gateways import READERS, RUNNER, Caller, facts_of
@@ -254,10 +254,12 @@ def _page(gateway: Gateway, server: Server) -> Caller:
     return Caller(gateway.address, {"Authorization": f"Bearer {server.token}"})
 
 
-def test_server_gone_in_the_midst_fails_the_shot_with_a_sentence(
-    settings: Settings, clip: Path, tmp_path: Path
-) -> None:
-    flags = {"state_folder": tmp_path / "state", "allowed_folders": [clip.parent], "memory_bytes": "64GiB"}
+def test_server_gone_in_the_midst_fails_the_shot_with_a_sentence(clip: Path, tmp_path: Path) -> None:
+    flags: dict[str, FlagValue] = {
+        "state_folder": tmp_path / "state",
+        "allowed_folders": [clip.parent],
+        "memory_bytes": "64GiB",
+    }
     server = Server(Settings.load(flags, environment={}), runner=RUNNER)
     with server, Gateway(server.address, server.token, facts=READERS, heartbeat_seconds=0.1) as gateway, _held(clip):
         host = _page(gateway, server)
@@ -304,7 +306,7 @@ def test_media_that_the_server_has_closed_is_opened_again(host: Caller, clip: Pa
 
 
 def test_shot_of_real_work_is_clean_where_it_is_placed(clip: Path, tmp_path: Path) -> None:
-    flags = {"state_folder": tmp_path / "state", "allowed_folders": [clip.parent]}
+    flags: dict[str, FlagValue] = {"state_folder": tmp_path / "state", "allowed_folders": [clip.parent]}
     with (
         Server(Settings.load(flags, environment={})) as server,
         Gateway(server.address, server.token, facts=READERS) as gateway,

@@ -10,7 +10,7 @@ import pytest
 from cleanplate.v1 import media_pb2
 from cleanplate_plugin.client import Client, ClientError
 from cleanplate_server.clip import ColorTags, PixelFormat, Plane
-from cleanplate_server.config import Settings
+from cleanplate_server.config import FlagValue, Settings
 from cleanplate_server.service.server import Server
 from cleanplate_server.stages.color import to_rgb
 from cleanplate_server.stages.decode import Decoder, probe
@@ -31,7 +31,7 @@ def clip(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[Client]:
-    flags = {"state_folder": tmp_path / "state", "allowed_folders": [tmp_path]}
+    flags: dict[str, FlagValue] = {"state_folder": tmp_path / "state", "allowed_folders": [tmp_path]}
     with Server(Settings.load(flags, environment={})) as server, Client(server.address, server.token) as connected:
         yield connected
 

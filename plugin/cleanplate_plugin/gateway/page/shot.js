@@ -1,392 +1,245 @@
 // The page where a person says what is to go: a client of the gateway, nothing more.
 
+import { askJson, call, Refusal } from "./calls.js";
+import { Marks } from "./marks.js";
+import { boxBetween, overlayOf, View } from "./view.js";
 import { words, writeWords } from "./words.js";
 
 const HOSTS = { resolve: "DaVinci Resolve", premiere: "Premiere Pro" };
-const HEIGHTS = [360, 540, 720, 1080, 1440, 2160];
+const HEIGHTS = [360, 540, 720, 1080, 1440, 2160]; // few sizes, so that frames are found in the browser's cache
 const DRAG_PX = 5; // less than this is a click
 const SEGMENT_PAUSE_MS = 120;
+const RECONNECT_MS = 2000;
 
 const element = (id) => document.getElementById(id);
-const view = element("view");
-const name = location.pathname.slice(1); // shots/ID
-const url = `/v1/${name}`;
+const canvas = element("view");
+const view = new View(canvas);
+const marks = new Marks();
+const url = `/v1${location.pathname}`; // /v1/shots/ID
 
 let shot = null;
 let frame = 0;
-let picture = null; // ImageBitmap of `pictureFrame`
-let pictureFrame = -1;
-let mark = null; // keyboard's place, in source pixels
-let drag = null; // from and to, in source pixels
-const marks = new Map(); // frame -> { list: [point or box], candidates: [], chosen: 0 }
-const history = []; // frames, in the order in which marks were made
-let asked = 0; // counts questions to the segmenter; late answers to older ones are dropped
+let picture = null; // { frame, bitmap }
+let cursor = null; // the keyboard's place
+let drag = null; // { from, to, start }
+let question = 0; // counts what the segmenter was asked; answers to older questions are dropped
 let wanted = 0; // the same for pictures
 
 // ---- calls
 
-class Refusal extends Error {
-  constructor(error, status) {
-    super(error.message);
-    this.reason = error.reason;
-    this.status = status;
-  }
-}
-
-async function call(path, body) {
-  const options = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch {
-    throw new Refusal({ message: words.gone, reason: "GONE" }, 0);
-  }
-  if (!response.ok) throw new Refusal((await response.json()).error, response.status);
-  return response;
-}
-
-async function askJson(path, body) {
-  return (await call(path, body)).json();
-}
-
-// The server keeps a few clips open; one that it has closed is opened again, once.
-async function withClip(ask) {
-  try {
-    return await ask(clipId());
-  } catch (refusal) {
-    if (refusal.reason !== "CLIP_NOT_OPEN") throw refusal;
-    shot.clip = (await askJson(`${url}/open`, {})).clip;
-    return ask(clipId());
-  }
-}
-
-const clipId = () => shot.clip.name.split("/")[1];
-
-function complain(refusal) {
-  element("failure").textContent = refusal ? refusal.message : "";
-  element("failure").hidden = !refusal;
-}
-
+/** Does what may be refused, and shows the refusal. */
 async function attempt(action) {
   try {
-    complain(null);
+    complain("");
     await action();
   } catch (refusal) {
     if (!(refusal instanceof Refusal)) throw refusal;
-    complain(refusal);
+    complain(refusal.status === 401 ? words.again : refusal.message);
   }
 }
 
-// ---- the picture
+/** The server keeps a few clips open; one that it has closed is opened again, once. */
+async function withClip(ask) {
+  try {
+    return await ask(shot.clip.name);
+  } catch (refusal) {
+    if (refusal.reason !== "CLIP_NOT_OPEN") throw refusal;
+    shot.clip = (await askJson(`${url}/open`, {})).clip;
+    return ask(shot.clip.name);
+  }
+}
 
 async function loadPicture() {
-  const mine = ++wanted;
-  const height = HEIGHTS.find((each) => each >= view.clientHeight * devicePixelRatio) ?? 0;
-  const response = await withClip((id) => call(`/v1/frames/${id}/${frame}?max_height=${height}`));
-  const loaded = await createImageBitmap(await response.blob());
+  const [mine, at] = [++wanted, frame];
+  const height = HEIGHTS.find((each) => each >= canvas.clientHeight * devicePixelRatio) ?? 0;
+  const path = (clip) => `/v1/frames/${clip.split("/")[1]}/${at}?max_height=${height}`;
+  const response = await withClip((clip) => call(path(clip)));
+  const bitmap = await createImageBitmap(await response.blob());
   if (mine !== wanted) return;
-  [picture, pictureFrame] = [loaded, frame];
+  picture = { frame: at, bitmap };
   draw();
-}
-
-// Where the picture stands on the canvas, in CSS pixels; `x` and `y` are CSS pixels for one source pixel.
-function placed() {
-  const aspect = shot.clip.pixel_aspect;
-  const stretch = aspect ? Number(aspect.numerator) / Number(aspect.denominator) : 1;
-  const y = Math.min(view.clientWidth / (shot.clip.width * stretch), view.clientHeight / shot.clip.height);
-  const x = y * stretch;
-  return { x, y, left: (view.clientWidth - x * shot.clip.width) / 2, top: (view.clientHeight - y * shot.clip.height) / 2 };
-}
-
-function toSource(event) {
-  const box = view.getBoundingClientRect();
-  const at = placed();
-  const x = (event.clientX - box.left - at.left) / at.x - 0.5;
-  const y = (event.clientY - box.top - at.top) / at.y - 0.5;
-  return { x, y, outside: x < -0.5 || y < -0.5 || x > shot.clip.width - 0.5 || y > shot.clip.height - 0.5 };
-}
-
-const clamp = (value, top) => Math.min(Math.max(value, 0), top);
-const within = (point) => ({ x: clamp(point.x, shot.clip.width - 1), y: clamp(point.y, shot.clip.height - 1) });
-
-function draw() {
-  if (!shot) return;
-  const scale = devicePixelRatio;
-  view.width = Math.round(view.clientWidth * scale);
-  view.height = Math.round(view.clientHeight * scale);
-  const pen = view.getContext("2d");
-  const at = placed();
-  const area = [at.left, at.top, at.x * shot.clip.width, at.y * shot.clip.height];
-  pen.scale(scale, scale);
-  if (picture) pen.drawImage(picture, ...area);
-  const here = marks.get(frame);
-  if (pictureFrame !== frame) return;
-  if (here?.candidates.length) pen.drawImage(here.candidates[here.chosen].overlay, ...area);
-  const toView = (point) => [at.left + (point.x + 0.5) * at.x, at.top + (point.y + 0.5) * at.y];
-  for (const each of here?.list ?? []) each.box ? drawBox(pen, toView, each.box) : drawPoint(pen, toView(each), each.inside);
-  if (drag) drawBox(pen, toView, boxOf(drag));
-  if (mark && document.activeElement === view) drawMark(pen, toView(mark));
-}
-
-function drawPoint(pen, [x, y], inside) {
-  pen.beginPath();
-  pen.arc(x, y, 6, 0, 2 * Math.PI);
-  pen.fillStyle = inside ? "#22c55e" : "#ef4444";
-  pen.fill();
-  pen.lineWidth = 2;
-  pen.strokeStyle = "#fff";
-  pen.stroke();
-  pen.beginPath();
-  pen.moveTo(x - 3, y);
-  pen.lineTo(x + 3, y);
-  if (inside) {
-    pen.moveTo(x, y - 3);
-    pen.lineTo(x, y + 3);
-  }
-  pen.stroke();
-}
-
-function drawBox(pen, toView, box) {
-  const [left, top] = toView({ x: box.x0 - 0.5, y: box.y0 - 0.5 });
-  const [right, bottom] = toView({ x: box.x1 + 0.5, y: box.y1 + 0.5 });
-  for (const [colour, width] of [["#000a", 4], ["#fff", 2]]) {
-    pen.strokeStyle = colour;
-    pen.lineWidth = width;
-    pen.strokeRect(left, top, right - left, bottom - top);
-  }
-}
-
-function drawMark(pen, [x, y]) {
-  for (const [colour, width] of [["#000a", 4], ["#fff", 1.5]]) {
-    pen.strokeStyle = colour;
-    pen.lineWidth = width;
-    pen.strokeRect(x - 8, y - 8, 16, 16);
-  }
-}
-
-const boxOf = ({ from, to }) => ({
-  x0: Math.round(Math.min(from.x, to.x)), y0: Math.round(Math.min(from.y, to.y)),
-  x1: Math.round(Math.max(from.x, to.x)), y1: Math.round(Math.max(from.y, to.y)),
-});
-
-// A mask's PNG as a tint with a bright rim.
-async function overlayOf(base64) {
-  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  const mask = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
-  const canvas = new OffscreenCanvas(mask.width, mask.height);
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  pen.drawImage(mask, 0, 0);
-  const pixels = pen.getImageData(0, 0, mask.width, mask.height);
-  const values = new Uint32Array(pixels.data.buffer);
-  const inside = Uint8Array.from(values, (value) => (value & 0xff) >> 7);
-  const rim = Math.max(1, Math.round(mask.height / 360));
-  for (let i = 0; i < values.length; i++) {
-    const edge = inside[i] && !(inside[i - rim] && inside[i + rim] && inside[i - rim * mask.width] && inside[i + rim * mask.width]);
-    values[i] = !inside[i] ? 0 : edge ? 0xffffffff : 0x80ff6a3d; // ABGR
-  }
-  pen.putImageData(pixels, 0, 0);
-  return canvas;
-}
-
-// ---- marks
-
-const busy = () => !shot || !["WAITING", "FAILED"].includes(shot.state);
-
-function addMark(one) {
-  if (busy()) return;
-  const here = marks.get(frame) ?? { list: [], candidates: [], chosen: 0 };
-  if (one.box) here.list = here.list.filter((each) => !each.box);
-  here.list.push(one);
-  here.chosen = 0;
-  marks.set(frame, here);
-  history.push(frame);
-  showMarks();
-  segmentSoon();
-}
-
-function undo() {
-  if (busy() || !history.length) return;
-  const last = history.pop();
-  const here = marks.get(last);
-  here.list.pop();
-  if (!here.list.length) marks.delete(last);
-  goTo(last);
-  showMarks();
-  segmentSoon();
-}
-
-function clearFrame() {
-  marks.delete(frame);
-  for (let i = history.length - 1; i >= 0; i--) if (history[i] === frame) history.splice(i, 1);
-  showMarks();
-  segmentSoon();
-}
-
-function promptOf(at, here) {
-  const points = here.list.filter((each) => !each.box).map(({ x, y, inside }) => ({ x, y, side: inside ? "SIDE_INSIDE" : "SIDE_OUTSIDE" }));
-  const box = here.list.find((each) => each.box)?.box;
-  return { frame: at, object_id: 1, points, ...(box && { box }) };
-}
-
-// Any but the first candidate is a choice, which travels as the mask itself.
-function jobPrompts() {
-  return [...marks.entries()].sort(([a], [b]) => a - b).map(([at, here]) => ({
-    ...promptOf(at, here), ...(here.chosen > 0 && { mask: { png: here.candidates[here.chosen].png } }),
-  }));
 }
 
 let pause = 0;
+
+/** Asks for outlines a little later, so that quick clicks are one question. */
 function segmentSoon() {
-  asked++;
+  question++;
   clearTimeout(pause);
-  draw();
-  if (marks.has(frame)) pause = setTimeout(() => attempt(segment), SEGMENT_PAUSE_MS);
+  if (marks.on(frame)) pause = setTimeout(() => attempt(segment), SEGMENT_PAUSE_MS);
+  show();
 }
 
 async function segment() {
-  const [mine, at, here] = [asked, frame, marks.get(frame)];
-  if (!here) return;
+  const [mine, here] = [question, marks.on(frame)];
+  const prompt = here.prompt(frame);
   say(words.looking);
   try {
-    const answer = await withClip((id) => askJson("/v1/SegmentService/Segment", { clip: `clips/${id}`, prompt: promptOf(at, here) }));
-    const candidates = await Promise.all(answer.candidates.map(async ({ mask }) => ({ png: mask.png, overlay: await overlayOf(mask.png) })));
-    if (mine !== asked) return;
-    here.candidates = candidates;
+    const answer = await withClip((clip) => askJson("/v1/SegmentService/Segment", { clip, prompt }));
+    const masks = answer.candidates.map((candidate) => candidate.mask.png);
+    const outlines = await Promise.all(masks.map(async (png) => ({ png, overlay: await overlayOf(png) })));
+    if (mine !== question) return;
+    here.outlines = outlines;
     say(words.found);
-    showMarks();
-    draw();
   } catch (refusal) {
-    if (mine !== asked) return;
-    here.candidates = [];
+    if (mine !== question) return;
+    here.outlines = [];
     say("");
-    draw();
     throw refusal;
+  } finally {
+    show();
   }
 }
 
-// ---- what is shown beside the picture
+// ---- what is shown
 
+const isBusy = () => !["WAITING", "FAILED"].includes(shot.state);
 const say = (sentence) => { element("status").textContent = sentence; };
 
+function complain(sentence) {
+  element("failure").textContent = sentence;
+  element("failure").hidden = !sentence;
+}
+
+function draw() {
+  const here = marks.on(frame);
+  const list = [...(here?.list ?? []), ...(drag ? [{ box: boxBetween(drag.from, drag.to) }] : [])];
+  const isHere = picture?.frame === frame; // else the picture is a frame late, and marks on it would lie
+  const hasFocus = document.activeElement === canvas;
+  view.draw(picture?.bitmap, isHere ? here?.overlay : null, isHere ? list : [], hasFocus ? cursor : null);
+}
+
+const part = (kind, text) => Object.assign(document.createElement(kind), { textContent: text });
+
 function button(label, action) {
-  const made = document.createElement("button");
+  const made = part("button", label);
   made.type = "button";
-  made.textContent = label;
   made.addEventListener("click", action);
   return made;
 }
 
-function showMarks() {
-  const rows = [...marks.entries()].sort(([a], [b]) => a - b).map(([at, here]) => {
-    const row = document.createElement("li");
-    const go = button(words.go(at, here.list.length), () => goTo(at));
+/** Shows what depends on the marks, and whether they may be changed. */
+function show() {
+  const here = marks.on(frame);
+  const idle = !isBusy();
+  const rows = marks.all.map(([at, { list }]) => {
+    const go = button(words.go(at, list.length), () => goTo(at));
     go.setAttribute("aria-current", String(at === frame));
+    const row = part("li", "");
     row.append(go);
     return row;
   });
-  element("frames").replaceChildren(...rows);
-  element("none").hidden = rows.length > 0;
-  const here = marks.get(frame);
-  const outlines = (here?.candidates ?? []).map((_, number) => {
-    const choose = button(words.outline(number + 1), () => { here.chosen = number; showMarks(); draw(); });
+  const outlines = (here?.outlines ?? []).map((_, number) => {
+    const choose = button(words.outline(number + 1), () => { here.chosen = number; show(); });
     choose.setAttribute("aria-pressed", String(number === here.chosen));
-    choose.disabled = busy();
+    choose.disabled = !idle;
     return choose;
   });
+  element("frames").replaceChildren(...rows);
+  element("none").hidden = rows.length > 0;
   element("candidates").replaceChildren(...outlines);
   element("candidates").hidden = outlines.length < 2;
-  const idle = !busy();
-  element("undo").disabled = !(idle && history.length);
-  element("clear").disabled = !(idle && here);
-  element("remove").disabled = !(idle && marks.size);
+  element("undo").disabled = !idle || marks.isEmpty;
+  element("clear").disabled = !idle || !here;
+  element("remove").disabled = !idle || marks.isEmpty;
   for (const id of ["effort", "delivery"]) element(id).disabled = !idle;
+  draw();
 }
 
+/** Shows where the shot stands. */
 function showShot() {
-  const host = HOSTS[shot.host] ?? shot.host;
-  const word = words[shot.state];
+  const [host, word] = [HOSTS[shot.host] ?? shot.host, words[shot.state]];
+  const isWorking = shot.state === "WORKING";
+  const isOver = ["PLACED", "CANCELLED"].includes(shot.state);
   element("clip").textContent = document.title = shot.clip_name;
-  say(typeof word === "function" ? word(host) : word);
-  complain(shot.state === "FAILED" && shot.message ? { message: shot.message } : null);
-  if (shot.state === "PLACED" && shot.message) say(shot.message);
-  const working = shot.state === "WORKING";
-  element("work").hidden = !working;
-  element("stop").hidden = !working;
-  element("remove").hidden = working;
-  element("cancel").disabled = ["PLACED", "CANCELLED", "STATE_UNSPECIFIED"].includes(shot.state);
-  if (working) element("work").replaceChildren(...(shot.job?.stages ?? []).map(stageRow));
-  showMarks();
+  say((shot.state === "PLACED" && shot.message) || (typeof word === "function" ? word(host) : word));
+  complain(shot.state === "FAILED" ? shot.message : "");
+  element("hint").hidden = isBusy();
+  element("notes").replaceChildren(...(shot.job?.notes ?? []).map((note) => part("li", note)));
+  element("work").hidden = element("stop").hidden = !isWorking;
+  element("work").replaceChildren(...(isWorking ? shot.job?.stages ?? [] : []).map(stageRow));
+  element("remove").hidden = isWorking || isOver || shot.state === "READY";
+  element("cancel").hidden = isOver;
+  show();
 }
 
-function stageRow(stage) {
-  const row = document.createElement("div");
-  const [done, all, fps] = [Number(stage.done_frame_count), Number(stage.frame_count), stage.frames_per_second];
-  const title = document.createElement("span");
-  const count = document.createElement("span");
+function stageRow({ stage, done_frame_count, frame_count, frames_per_second: fps }) {
+  const [done, all] = [Number(done_frame_count), Number(frame_count)];
   const bar = document.createElement("progress");
-  const speed = document.createElement("span");
-  row.className = "stage";
-  speed.className = "quiet";
-  title.textContent = words[stage.stage] ?? stage.stage;
-  count.textContent = all ? words.frames(done, all) : "";
-  bar.setAttribute("aria-label", title.textContent);
-  if (all) [bar.max, bar.value] = [all, done];
-  if (fps > 0 && done < all) speed.textContent = [words.speed(fps.toFixed(1)), words.left(clock((all - done) / fps))].join(" · ");
-  row.append(title, count, bar, speed);
+  if (all) Object.assign(bar, { max: all, value: done });
+  bar.setAttribute("aria-label", words[stage] ?? stage);
+  const runs = fps > 0 && done < all;
+  const speed = part("span", runs ? [words.speed(fps.toFixed(1)), words.left(clock((all - done) / fps))].join(" · ") : "");
+  const row = part("div", "");
+  [row.className, speed.className] = ["stage", "quiet"];
+  row.append(part("span", words[stage] ?? stage), part("span", all ? words.frames(done, all) : ""), bar, speed);
   return row;
 }
 
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.ceil(seconds) % 60).padStart(2, "0")}`;
+function clock(seconds) {
+  const whole = Math.ceil(seconds);
+  return `${Math.floor(whole / 60)}:${String(whole % 60).padStart(2, "0")}`;
+}
+
+// ---- what a person does
 
 function goTo(next) {
-  if (next !== frame) asked++;
+  if (next !== frame) question++;
   frame = next;
-  element("frame").value = String(next);
-  element("number").textContent = String(next);
-  showMarks();
-  draw();
+  element("frame").value = element("number").textContent = String(next);
+  show();
   attempt(loadPicture);
 }
 
-// ---- events
+function add(mark) {
+  if (isBusy()) return;
+  marks.add(frame, mark);
+  segmentSoon();
+}
+
+function undo() {
+  const at = isBusy() ? null : marks.undo();
+  if (at === null) return;
+  if (at !== frame) goTo(at);
+  segmentSoon();
+}
 
 function listenToPointer() {
-  view.addEventListener("pointerdown", (event) => {
-    const from = toSource(event);
-    if (event.button !== 0 || busy() || from.outside) return;
-    view.setPointerCapture(event.pointerId);
-    drag = { from: within(from), to: within(from), start: event };
+  canvas.addEventListener("pointerdown", (event) => {
+    const { point, inPicture } = view.pointAt(event);
+    if (event.button !== 0 || isBusy() || !inPicture) return;
+    canvas.setPointerCapture(event.pointerId);
+    drag = { from: point, to: point, start: event };
   });
-  view.addEventListener("pointermove", (event) => {
+  canvas.addEventListener("pointermove", (event) => {
     if (!drag) return;
-    drag.to = within(toSource(event));
+    drag.to = view.pointAt(event).point;
     draw();
   });
-  view.addEventListener("pointerup", (event) => {
+  canvas.addEventListener("pointerup", (event) => {
     if (!drag) return;
-    const far = Math.hypot(event.clientX - drag.start.clientX, event.clientY - drag.start.clientY);
-    const made = far < DRAG_PX ? { ...drag.from, inside: !event.altKey } : { box: boxOf(drag) };
+    const { from, to, start } = drag;
+    const isClick = Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY) < DRAG_PX;
     drag = null;
-    addMark(made);
+    add(isClick ? { ...from, inside: !event.altKey } : { box: boxBetween(from, to) });
   });
-  view.addEventListener("pointercancel", () => { drag = null; draw(); });
+  canvas.addEventListener("pointercancel", () => { drag = null; draw(); });
 }
 
 function listenToKeys() {
   const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-  view.addEventListener("keydown", (event) => {
+  canvas.addEventListener("keydown", (event) => {
     const step = steps[event.key];
-    mark ??= { x: shot.clip.width / 2, y: shot.clip.height / 2 };
-    if (step) {
-      const far = shot.clip.height / (event.shiftKey ? 10 : 100);
-      mark = within({ x: mark.x + step[0] * far, y: mark.y + step[1] * far });
-    } else if (event.key === "Enter") addMark({ ...mark, inside: !event.altKey });
-    else return;
+    if (!step && event.key !== "Enter") return;
     event.preventDefault();
+    cursor ??= { x: shot.clip.width / 2, y: shot.clip.height / 2 };
+    const far = shot.clip.height / (event.shiftKey ? 10 : 100);
+    if (step) cursor = view.within({ x: cursor.x + step[0] * far, y: cursor.y + step[1] * far });
+    else add({ ...cursor, inside: !event.altKey });
     draw();
   });
-  view.addEventListener("focus", draw);
-  view.addEventListener("blur", draw);
+  canvas.addEventListener("focus", draw);
+  canvas.addEventListener("blur", draw);
   addEventListener("keydown", (event) => {
     if (!(event.ctrlKey || event.metaKey) || event.shiftKey || event.key.toLowerCase() !== "z") return;
     event.preventDefault();
@@ -394,15 +247,17 @@ function listenToKeys() {
   });
 }
 
-function listenToButtons() {
-  const post = (verb, body = {}) => attempt(async () => { take(await askJson(`${url}/${verb}`, body)); });
+function listenToControls() {
+  const post = (verb, body) => attempt(async () => take(await askJson(`${url}/${verb}`, body)));
   element("undo").addEventListener("click", undo);
-  element("clear").addEventListener("click", clearFrame);
-  element("stop").addEventListener("click", () => post("stop"));
-  element("cancel").addEventListener("click", () => post("cancel"));
-  element("remove").addEventListener("click", () => {
+  element("clear").addEventListener("click", () => { marks.clear(frame); segmentSoon(); });
+  element("stop").addEventListener("click", () => post("stop", {}));
+  element("cancel").addEventListener("click", () => post("cancel", {}));
+  element("remove").addEventListener("click", async () => {
     element("remove").disabled = true; // a second click would be refused
-    post("submit", { prompts: jobPrompts(), delivery: element("delivery").value, effort: element("effort").value }).then(showMarks);
+    const [delivery, effort] = [element("delivery").value, element("effort").value];
+    await post("submit", { prompts: marks.prompts, delivery, effort });
+    show();
   });
   let moved = 0;
   element("frame").addEventListener("input", (event) => {
@@ -411,43 +266,60 @@ function listenToButtons() {
   });
 }
 
+// ---- the shot
+
+/** Takes in the shot as it now stands; what was said to the person stays while it only waits. */
 function take(next) {
   const before = shot?.state;
   shot = next;
-  if (before !== shot.state || shot.state === "WORKING") showShot();
+  if (shot.state !== before || shot.state === "WORKING") showShot();
 }
 
-// A browser connects again by itself while the server answers; where it gave up, we do.
+/** A browser connects again by itself when the line is cut; where it is refused, we ask why. */
 function watch() {
   const events = new EventSource(`${url}/watch`);
   events.addEventListener("shot", (event) => take(JSON.parse(event.data)));
+  events.addEventListener("open", () => complain(shot.state === "FAILED" ? shot.message : ""));
   events.addEventListener("error", () => {
     if (["PLACED", "CANCELLED"].includes(shot.state)) return events.close();
-    say(words.lost);
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => attempt(async () => { take(await askJson(url)); watch(); }), 2000);
+    complain(words.lost);
+    if (events.readyState === EventSource.CLOSED) setTimeout(() => attempt(watchAgain), RECONNECT_MS);
   });
-  events.addEventListener("open", () => { if (shot.state !== "WAITING" || !marks.size) showShot(); });
+}
+
+async function watchAgain() {
+  take(await askJson(url));
+  watch();
+}
+
+/** Gives the link's code, which is good once, for a cookie; a page that is loaded again has the cookie already. */
+async function openSession() {
+  const code = location.hash.slice(1);
+  if (!code) return;
+  history.replaceState(null, "", location.pathname);
+  try {
+    await call("/v1/session", { code });
+  } catch (refusal) {
+    if (refusal.status !== 401) throw refusal;
+  }
 }
 
 async function start() {
-  const code = location.hash.slice(1);
-  if (code) {
-    window.history.replaceState(null, "", location.pathname);
-    await call("/v1/session", { code }).catch((refusal) => { if (refusal.status !== 401) throw refusal; }); // the cookie may do
-  }
-  shot = await askJson(url);
-  const [first, count] = [Number(shot.range.start_frame), Number(shot.range.frame_count)];
+  say(words.opening);
+  await openSession();
+  const found = await askJson(url);
+  document.body.classList.remove("closed");
+  const [first, count] = [Number(found.range.start_frame), Number(found.range.frame_count)];
+  view.setMedia(found.clip);
   Object.assign(element("frame"), { min: String(first), max: String(first + count - 1), disabled: count < 2 });
+  take(found);
+  goTo(Number(found.prompt_frame));
   listenToPointer();
   listenToKeys();
-  listenToButtons();
-  new ResizeObserver(draw).observe(view);
-  showShot();
-  goTo(Number(shot.prompt_frame));
-  view.focus();
+  listenToControls();
+  new ResizeObserver(draw).observe(canvas);
   watch();
 }
 
 writeWords();
-say(words.opening);
-attempt(start);
+attempt(start).then(() => { if (!shot) say(""); });
