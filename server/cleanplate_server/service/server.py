@@ -29,7 +29,7 @@ from cleanplate_server.config import Settings
 from cleanplate_server.errors import StateError
 from cleanplate_server.jobs.manager import JobManager
 from cleanplate_server.jobs.process import RunnerPlace
-from cleanplate_server.models.registry import Registry
+from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.service.boundary import Boundary
 from cleanplate_server.service.clips import OpenClips, Segmenters
 from cleanplate_server.service.folders import AllowedFolders
@@ -66,7 +66,7 @@ class Server:
     ) -> None:
         self._settings = settings
         self._private = private
-        self._registry = registry or Registry()
+        self._registry = registry or Registry(EnginePlace(settings.weights_folder, settings.device))
         self._manager = JobManager(settings, runner=runner, autostart=not private)
         self._segmenters = Segmenters(self._registry)
         self._clips = OpenClips(self._segmenters)
