@@ -1,10 +1,10 @@
 #!/bin/bash
-# Inside the chroot: Kdenlive imports an OTIO file by its own menu, saves the project, and melt renders it.
+# Runs inside the folder that set_up.sh made: Kdenlive imports an OTIO file by its own menu, saves the project, and melt renders it.
 #   kdenlive.sh EDIT.otio PROJECT.kdenlive RENDER.mkv        (absolute paths; screenshots are left beside PROJECT)
 set -u
 edit=$1 project=$2 render=$3
 folder=$(dirname "$project")
-export HOME=$folder/home XDG_RUNTIME_DIR=$folder/run DISPLAY=:77 LANG=C.UTF-8
+export HOME=$folder/home XDG_RUNTIME_DIR=$folder/run LANG=C.UTF-8
 export QT_QPA_PLATFORM=xcb SDL_AUDIODRIVER=dummy LIBGL_ALWAYS_SOFTWARE=1
 rm -rf "$HOME"
 mkdir -p "$HOME/Videos" "$XDG_RUNTIME_DIR"
@@ -45,9 +45,10 @@ answer() { # TITLE PATH
     wait_for 5 no_window "$1" || fail "Kdenlive does not take $2 in '$1'"
 }
 
-rm -rf /tmp/.X77-lock /tmp/.X11-unix/X77
-Xvfb :77 -screen 0 1600x1000x24 -nolisten tcp >"$folder/xvfb.log" 2>&1 &
-wait_for 10 xdotool getdisplaygeometry || fail "no display"
+Xvfb -displayfd 5 -screen 0 1600x1000x24 -nolisten tcp 5>"$folder/display" >"$folder/xvfb.log" 2>&1 &
+wait_for 20 test -s "$folder/display" || { echo "Xvfb gives no display; see $folder/xvfb.log" >&2; exit 1; }
+DISPLAY=:$(cat "$folder/display")
+export DISPLAY
 openbox >/dev/null 2>&1 &
 kdenlive --no-welcome >"$folder/kdenlive.log" 2>&1 &
 
