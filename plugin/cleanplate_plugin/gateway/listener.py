@@ -95,8 +95,6 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
-    server_version = "Cleanplate"
-    sys_version = ""
     timeout = _IDLE_SECONDS
     disable_nagle_algorithm = True
     server: HttpServer
@@ -107,6 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         self._serve()
+
+    def version_string(self) -> str:
+        """Names the program and tells no versions."""
+        return "Cleanplate"
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are of interest to whoever looks for a fault."""

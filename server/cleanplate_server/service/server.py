@@ -191,8 +191,9 @@ class Server:
             "pid": os.getpid(),
             "version": importlib.metadata.version("cleanplate"),
             "private": self._private,
-            "gateway": self._gateway_address,
         }
+        if self._gateway_address:
+            known["gateway"] = self._gateway_address
         _write_private(folder / SERVER_FILE, json.dumps(known))
 
 

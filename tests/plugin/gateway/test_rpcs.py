@@ -203,4 +203,5 @@ def test_serve_tells_the_gateways_address_in_the_state_folder(clip: Path, tmp_pa
             taken = Settings.load({**flags, "gateway_port": address.partition(":")[2]}, environment={})
             with pytest.raises(StateError, match="--gateway-port"), gateway_to(server, taken):
                 pass
+        assert "gateway" not in json.loads((settings.state_folder / "server.json").read_text())
         assert ServerAddress.read(settings.state_folder).gateway == ""
