@@ -1,8 +1,8 @@
 """FCPXML of Final Cut Pro, read into OTIO; the adapter loses transitions and rates, so it is read here.
 
 Times are exact seconds. A story element has a place in its parent (``offset``, in the parent's own time), a first
-moment of its own time (``start``) and a ``duration``; what lies in lanes is tied to a parent and stands on tracks of its
-own.
+moment of its own time (``start``) and a ``duration``. What lies in lanes is tied to a parent and stands on tracks of
+its own.
 """
 
 from __future__ import annotations

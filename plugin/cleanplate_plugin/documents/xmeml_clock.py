@@ -221,7 +221,8 @@ class _Reading:
             return clock, source
         warped, literal = self._fits(Fraction(1)), self._fits(abs(clock.speed))
         if warped and literal:
-            warped, literal = self._by_duration()
+            # Backwards, only the time graph can tell what is counted.
+            warped, literal = (True, False) if clock.speed < 0 else self._by_duration()
         if literal and not warped:
             position = source if clock.speed > 0 else source + abs(self.shown * clock.step) - 1
             return clock, position

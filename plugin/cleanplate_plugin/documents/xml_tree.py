@@ -70,15 +70,17 @@ class _Builder:
 
     Args:
         what: the file, for sentences.
+        source: what is parsed, UTF-8.
         parser: gives the events.
     """
 
     what: str
+    source: bytes
     parser: expat.XMLParserType
     root: Element | None = None
     first_byte: int = 0
     stop_byte: int = 0
-    _open: list[tuple[Element, int]] = field(default_factory=list)
+    _open: list[Element] = field(default_factory=list)
     _last: Element | None = None
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
@@ -86,25 +88,27 @@ class _Builder:
             raise TimelineError(f"{self.what} nests elements more than {_DEEPEST} deep; export it again")
         element = Element(tag, attributes)
         if self._open:
-            self._open[-1][0].append(element)
+            self._open[-1].append(element)
         else:
             self.root, self.first_byte = element, self.parser.CurrentByteIndex
-        self._open.append((element, self.parser.CurrentByteIndex))
+        self._open.append(element)
         self._last = None
 
     def end(self, tag: str) -> None:
-        element, first_byte = self._open.pop()
-        # expat reports the end of `<name/>` where its start is, which tells it from `<name></name>`.
-        if self.parser.CurrentByteIndex != first_byte and element.text is None:
+        element = self._open.pop()
+        at = self.parser.CurrentByteIndex
+        # Hosts write both `<name/>`, whose end is reported behind it, and `<name></name>`, kept as an empty text.
+        has_end_tag = len(element) > 0 or self.source[at - 2 : at] != b"/>"
+        if has_end_tag and element.text is None:
             element.text = ""
         self._last = element
         if not self._open:
-            self.stop_byte = self.parser.CurrentByteIndex
+            self.stop_byte = self.source.index(b">", at) + 1 if has_end_tag else at
 
     def data(self, text: str) -> None:
         if not self._open:
             return
-        parent = self._open[-1][0]
+        parent = self._open[-1]
         if self._last is None:
             parent.text = (parent.text or "") + text
         else:
@@ -118,7 +122,7 @@ class _Builder:
 
     def _leaf(self, leaf: Element) -> None:
         if self._open:
-            self._open[-1][0].append(leaf)
+            self._open[-1].append(leaf)
             self._last = leaf
 
     def refuse_entity(self, name: str, *_: object) -> None:
@@ -180,7 +184,8 @@ def is_comment(element: Element) -> bool:
 
 def _parse(text: str, what: str) -> tuple[Element, int, int]:
     parser = expat.ParserCreate("utf-8")
-    builder = _Builder(what, parser)
+    source = text.encode()
+    builder = _Builder(what, source, parser)
     parser.buffer_text = True
     parser.specified_attributes = True
     parser.StartElementHandler = builder.start
@@ -190,13 +195,12 @@ def _parse(text: str, what: str) -> tuple[Element, int, int]:
     parser.ProcessingInstructionHandler = builder.instruction
     parser.EntityDeclHandler = builder.refuse_entity
     parser.SkippedEntityHandler = builder.refuse_entity
-    source = text.encode()
     try:
         parser.Parse(source, True)
     except expat.ExpatError as error:
         raise TimelineError(f"{what} is not whole XML ({error}); export it again") from error
     assert builder.root is not None, "expat takes no document without a root"
-    return builder.root, builder.first_byte, source.index(b">", builder.stop_byte) + 1
+    return builder.root, builder.first_byte, builder.stop_byte
 
 
 def _write(element: Element, parts: list[str]) -> None:
