@@ -116,6 +116,11 @@ class ResolveHost:
     def name(self) -> str:
         return HOST_NAME
 
+    @property
+    def resolve(self) -> Resolve:
+        """The program."""
+        return self._resolve
+
     def current_facts(self) -> resolve_pb2.ResolveFacts:
         """What the getters say of the clip under the playhead.
 

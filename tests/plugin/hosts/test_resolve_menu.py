@@ -23,6 +23,7 @@ from cleanplate_plugin.gateway.server import Gateway
 from cleanplate_plugin.hosts.resolve_facts import shot_from_facts
 from cleanplate_plugin.install import menu_scripts, source_folder
 from cleanplate_server.config import Settings
+from cleanplate_server.jobs.process import RunnerPlace
 from cleanplate_server.service.server import Server
 from gateways import Caller, no_shot
 from media import X264, Recipe, write_video
@@ -60,8 +61,9 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def gateway(state_folder: Path, media: Path) -> Iterator[Gateway]:
     flags = {"state_folder": state_folder, "allowed_folders": [media.parent], "memory_bytes": "64GiB"}
+    runner = RunnerPlace("quick_runner:run", Path(__file__).parent)
     with (
-        Server(Settings.load(flags, environment={})) as server,
+        Server(Settings.load(flags, environment={}), runner=runner) as server,
         Gateway(server.address, server.token, facts=FactsReaders(shot_from_facts, no_shot)) as started,
     ):
         file = state_folder / "server.json"
@@ -164,7 +166,7 @@ QUIRKS = [
 ]
 
 
-@pytest.mark.parametrize("quirks", QUIRKS[::3])
+@pytest.mark.parametrize("quirks", QUIRKS[::5])
 def test_menu_from_click_to_take(
     tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, quirks: dict[str, bool]
 ) -> None:
