@@ -22,7 +22,7 @@ _SPEED = re.compile(
     rf"\s*M2\s+(?P<reel>\S.*?)\s+(?P<speed>[+-]?\d{{1,6}}(?:\.\d{{0,6}})?)\s+(?P<trigger>{_TIMECODE})\s*", re.IGNORECASE
 )
 _COMMENT = re.compile(r"\s*\*\s*(?P<tag>[A-Z][A-Z /]*?)\s*:\s*(?P<text>.*?)\s*", re.IGNORECASE)
-_MODE = re.compile(r"\s*FCM\s*:\s*(?P<mode>NON[- ]?DROP|DROP).*", re.IGNORECASE)
+_MODE = re.compile(r"\s*FCM\s*:\s*(?P<mode>NON[- ]?DROP|DROP).*\s*", re.IGNORECASE)
 _ROOTED = re.compile(r"/|[A-Za-z]:[\\/]|\\\\")
 
 FROM_NAME, TO_NAME = "FROM CLIP NAME", "TO CLIP NAME"

@@ -22,16 +22,22 @@ FILE = f"""<file id="file-1"><name>A 1.mov</name><pathurl>file://localhost/D%3a/
 
 
 def _clip(
-    body: str = '<file id="file-1"/>', *, start: int = 0, end: int = 40, first: int = 100, name: str = "A", number: int = 1
-) -> str:  # fmt: skip
+    body: str = '<file id="file-1"/>',
+    *,
+    start: int = 0,
+    end: int = 40,
+    first: int = 100,
+    name: str = "A",
+    number: int = 1,
+) -> str:
     """A clipitem as Premiere writes it: audio linked, ticks, a marker, keyframes counted like in points."""
     return f"""<clipitem id="clipitem-{number}">
  <masterclipid>masterclip-1</masterclipid><name>{name}</name><enabled>TRUE</enabled><duration>500</duration>{RATE}
  <start>{start}</start><end>{end}</end><in>{first}</in><out>{first + 40}</out>
  <pproTicksIn>{first * TICKS}</pproTicksIn><pproTicksOut>{(first + 40) * TICKS}</pproTicksOut>
  {body}
- <filter><effect><name>Opacity</name><parameter><keyframe><when>{first + 5}</when><value>1</value></keyframe></parameter>
- </effect></filter>
+ <filter><effect><name>Opacity</name><parameter><keyframe><when>{first + 5}</when><value>1</value></keyframe>
+ </parameter></effect></filter>
  <link><linkclipref>clipitem-{number}</linkclipref><mediatype>video</mediatype><trackindex>1</trackindex>
  <clipindex>{number}</clipindex></link>
  <link><linkclipref>sound-1</linkclipref><mediatype>audio</mediatype><trackindex>1</trackindex><clipindex>1</clipindex>
@@ -113,7 +119,8 @@ def test_save_unchanged_document_is_byte_for_byte_the_same(tmp_path: Path) -> No
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "iso-8859-1"])
 def test_save_keeps_encoding_line_ends_and_doctype(tmp_path: Path, encoding: str) -> None:
     declared = "UTF-8" if encoding == "utf-8-sig" else encoding
-    text = _document(TWO_CLIPS.replace("<name>A</name>", "<name>Ä</name>"), head=f'<?xml version="1.0" encoding="{declared}"?>\n<!DOCTYPE xmeml>\n')  # fmt: skip
+    head = f'<?xml version="1.0" encoding="{declared}"?>\n<!DOCTYPE xmeml>\n'
+    text = _document(TWO_CLIPS.replace("<name>A</name>", "<name>Ä</name>"), head=head)
     data = text.replace('"quote"', "quote").replace("\n", "\r\n").encode(encoding)
     (tmp_path / "cut.xml").write_bytes(data)
     document = XmemlDocument.open(tmp_path / "cut.xml")

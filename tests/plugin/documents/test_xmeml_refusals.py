@@ -39,6 +39,10 @@ def _remap(speed: str, *, variable: int = 0, reverse: bool = False, more: str = 
     return f"<filter><effect><name>Time Remap</name><effectid>timeremap</effectid>{body}{more}</effect></filter>"
 
 
+def _ticks(first: int, stop: int) -> str:
+    return f"<pproTicksIn>{first * TICKS}</pproTicksIn><pproTicksOut>{stop * TICKS}</pproTicksOut>"
+
+
 def _read(tmp_path: Path, text: str) -> list[Use | Refusal]:
     path = tmp_path / "cut.xml"
     path.write_text(text, encoding="utf-8")
@@ -94,12 +98,12 @@ def test_clip_that_cannot_be_cleaned_is_refused_by_name(tmp_path: Path, clip: st
         # Premiere says in ticks which frames are meant.
         (
             _remap("50"),
-            f"<in>200</in><out>240</out><pproTicksIn>{100 * TICKS}</pproTicksIn><pproTicksOut>{120 * TICKS}</pproTicksOut>",
+            f"<in>200</in><out>240</out>{_ticks(100, 120)}",
             [100, 100, 101],
         ),
         (
             _remap("-100", reverse=True),
-            f"<in>0</in><out>40</out><pproTicksIn>{960 * TICKS}</pproTicksIn><pproTicksOut>{1000 * TICKS}</pproTicksOut>",
+            f"<in>0</in><out>40</out>{_ticks(960, 1000)}",
             [999, 998, 997],
         ),
         # Backwards without ticks: in points count from the file's end, and the graph of the filter agrees.
@@ -139,7 +143,7 @@ def test_replace_retimed_clip_without_ticks_that_cannot_be_said_is_refused(tmp_p
         media = SourceMedia(Path("/t.mov"), Fraction(25), frame_count=needed.frame_count + 2 * handles)
         return Take(media, needed.start_frame - handles, "A_cp001", {})
 
-    with pytest.raises(TimelineError, match="clip 'A' runs at 300 % .* cannot say where the new media begins"):
+    with pytest.raises(TimelineError, match=r"clip 'A' runs at 300 % .* cannot say where the new media begins"):
         document.replace(use, take(10))
     assert document.items() == [use]
     document.replace(use, take(12))
