@@ -17,7 +17,6 @@ from typing import Protocol
 from cleanplate_plugin.errors import TimelineError, UnsupportedClipError
 from cleanplate_plugin.timecodes import can_drop, timecode_of
 
-
 _FLOAT_NOISE = Fraction(1, 1_000_000)
 """Timeline files hold positions as floats: one this near to a frame is meant to be on it."""
 
