@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -249,7 +250,6 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _refused(path: Path, error: OSError) -> InstallError:
-    remedy = (
-        "run this as an administrator, or leave --for-all-users out" if error.errno in (1, 13) else "make room there"
-    )
+    is_forbidden = error.errno in (errno.EPERM, errno.EACCES, errno.EROFS)
+    remedy = "run this as an administrator, or leave --for-all-users out" if is_forbidden else "make room there"
     return InstallError(f"{path} cannot be changed ({error.strerror}); {remedy}")

@@ -6,10 +6,11 @@ import itertools
 import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -26,6 +27,8 @@ from cleanplate_server.config import Settings
 from cleanplate_server.jobs.process import RunnerPlace
 from cleanplate_server.service.server import Server
 from gateways import Caller, no_shot
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from media import X264, Recipe, write_video
 
 LUAJIT = shutil.which("luajit")
@@ -78,6 +81,7 @@ class Session:
     Args:
         scenario: of fake_resolve.lua.
         prompts: what the person clicks; None cancels the shot.
+        act: what happens instead.
     """
 
     folder: Path
@@ -87,6 +91,7 @@ class Session:
     prompts: dict[str, Any] | None = field(default_factory=lambda: dict(CLICK))
     delivery: str = "DELIVERY_PLATE"
     shot: str = ""
+    act: Callable[[], None] | None = None
 
     def run(self, name: str = "Remove Object.lua") -> tuple[str, dict[str, Any]]:
         """What was said, and the timeline afterwards."""
@@ -113,7 +118,7 @@ class Session:
             found = re.search(r"shots/([\w-]+)", page.read_text()) if page.is_file() else None
             if found and self.gateway:
                 self.shot = found[1]
-                self._click()
+                (self.act or self._click)()
                 return
             time.sleep(0.02)
 
@@ -339,11 +344,104 @@ def test_menu_with_a_gateway_that_cannot_be_asked_says_so(
     assert said.count("\n") == 1
 
 
-def test_menu_restores_a_take(tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path) -> None:
-    told = scenario_of(media)
-    session = Session(tmp_path, state_folder, gateway, told)
-
-    said, state = session.run("Show Original.lua")
+def test_menu_restore_without_a_take_of_ours_is_refused(tmp_path: Path, state_folder: Path, media: Path) -> None:
+    said, state = Session(tmp_path, state_folder, None, scenario_of(media)).run("Show Original.lua")
 
     assert "shows no take of Cleanplate" in said
     assert clip_of(state)["path"] == str(media)
+
+
+@pytest.mark.parametrize("delivery", ["DELIVERY_PLATE", "DELIVERY_PATCH"])
+def test_menu_restore_after_remove_shows_the_original(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, delivery: str
+) -> None:
+    restore = tmp_path / "restore.lua"
+    restore.write_text(menu_scripts(source_folder("resolve"), state_folder)["Show Original.lua"])
+    told = scenario_of(media, next_script=str(restore))
+
+    said, state = Session(tmp_path, state_folder, gateway, told, delivery=delivery).run()
+
+    assert ("original again" if delivery == "DELIVERY_PLATE" else "taken off the track above") in said
+    assert (clip_of(state)["path"], clip_of(state)["source"]) == (str(media), 4)
+    assert len(state["items"]) == 3
+
+
+def test_menu_with_the_server_gone_meanwhile_is_one_sentence(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
+) -> None:
+    known = json.loads((state_folder / "server.json").read_text())
+    token = (state_folder / "token").read_text().strip()
+    other = Gateway(known["address"], token, facts=FactsReaders(shot_from_facts, no_shot))
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "server.json").write_text(json.dumps({**known, "gateway": other.start()}))
+    session = Session(tmp_path, tmp_path, other, scenario_of(media))
+    session.act = lambda: other.stop()
+
+    said, state = session.run()
+
+    assert "the Cleanplate server does not answer; start it with `cleanplate serve`" in said
+    assert clip_of(state)["takes"] == 0
+
+
+def _probe(*arguments: str, text: str = "") -> str:
+    command = [str(LUAJIT), str(DRIVER.with_name("probe.lua")), str(source_folder("resolve")), *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=20, check=True).stdout
+
+
+_TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+_VALUES = st.recursive(
+    st.booleans() | st.integers(-(2**52), 2**52) | st.floats(allow_nan=False, allow_infinity=False) | _TEXTS,
+    lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(_TEXTS, inner, min_size=1, max_size=4),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(_VALUES, min_size=1, max_size=20), st.booleans())
+def test_lua_json_there_and_back_is_the_same(values: list[Any], ascii_only: bool) -> None:
+    lines = [json.dumps(value, ensure_ascii=ascii_only) for value in values]
+    # Python splits lines at more signs than Lua does.
+    read = _probe("json", text="\n".join(lines)).rstrip("\n").split("\n")
+
+    assert [json.loads(line) for line in read] == values
+
+
+@pytest.mark.parametrize("text", ["{", '{"a" 1}', "[1,]", '"\\q"', '"open', "nul", "1 2", "-", "[" * 1000, "\\"])
+def test_lua_json_that_is_none_is_refused(text: str) -> None:
+    assert _probe("json", text=text).startswith("refused: ")
+
+
+@pytest.mark.parametrize(
+    ("answer", "seen"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc", "200 abc"),
+        (b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n", "200 abc"),
+        (b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n", "404 "),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "nothing"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab", "nothing"),
+        (b"HTTP/1.1 200 OK\r\n\r\nabc", "nothing"),
+        (b"SSH-2.0-OpenSSH\r\n", "nothing"),
+        (b"", "nothing"),
+    ],
+)
+def test_lua_http_reads_whole_answers_alone(answer: bytes, seen: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=_answer_once, args=(listening, answer))
+        server.start()
+        told = _probe("get", str(listening.getsockname()[1]))
+        server.join()
+
+    assert told == f"{seen}\n"
+
+
+def test_lua_http_of_a_silent_server_ends_in_time() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        assert _probe("get", str(listening.getsockname()[1])) == "nothing\n"
+
+
+def _answer_once(listening: socket.socket, answer: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(65536)
+        for byte in range(0, len(answer), 7):
+            connection.sendall(answer[byte : byte + 7])

@@ -280,6 +280,18 @@ def test_place_with_the_playhead_elsewhere_finds_the_clip(tmp_path: Path) -> Non
     assert scene.pictures() == cleaned(before, take, Span(50, 40))
 
 
+def test_place_among_clips_of_one_name_and_media_changes_the_meant_one(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    twin = scene.program.timeline.lay(scene.item.media, 150, 40, source=100, name=scene.item.name)
+    shot, before = scene.shot(), scene.pictures()
+    take = scene.take(shot)
+
+    scene.host.place(shot, take)
+
+    assert scene.pictures() == cleaned(before, take, Span(50, 40))
+    assert twin.takes == []
+
+
 def test_place_gives_the_clean_media_the_original_colours(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
     shot = scene.shot()

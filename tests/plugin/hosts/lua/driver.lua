@@ -37,4 +37,7 @@ if scenario.no_bmd then
     bmd = nil
 end
 dofile(arg[1])
+if scenario.next_script then
+    dofile(scenario.next_script)
+end
 print("STATE " .. json.encode(program.state()))
