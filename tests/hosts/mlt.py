@@ -179,20 +179,16 @@ def _pieces(uses: list[Use]) -> list[Piece]:
         before = uses[index - 1] if index and _end(uses[index - 1]) == use.record_start else None
         after = uses[index + 1] if index + 1 < len(uses) and uses[index + 1].record_start == _end(use) else None
         start, stop = use.record_start, _end(use)
-        if _has_dissolve(before, use):
-            going = before.tail_frames if before else 0
+        going = before.tail_frames if before else use.fade_in_frames
+        if going or use.head_frames:
             pieces.append(Piece(start - use.head_frames, start + going, before, use, is_dissolve=True))
             start += going
-        stop -= after.head_frames if after else 0
+        stop -= after.head_frames if after else use.fade_out_frames
         if start < stop:
             pieces.append(Piece(start, stop, use))
-        if after is None and use.tail_frames:
-            pieces.append(Piece(stop, stop + use.tail_frames, use, None, is_dissolve=True))
+        if after is None and (use.tail_frames or use.fade_out_frames):
+            pieces.append(Piece(stop, _end(use) + use.tail_frames, use, None, is_dissolve=True))
     return pieces
-
-
-def _has_dissolve(before: Use | None, use: Use) -> bool:
-    return bool(use.head_frames or (before and before.tail_frames))
 
 
 def _end(use: Use) -> int:

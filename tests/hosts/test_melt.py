@@ -145,6 +145,24 @@ def test_a_retimed_clip_shows_its_take_at_the_same_speed(
     _assert_restores(tmp_path / "clean.otio", edit, pictures)
 
 
+def test_a_clip_that_fades_from_and_to_black_fades_with_its_take_too(tmp_path: Path, ntsc: Footage) -> None:
+    track: Track = [Gap(6), Dissolve(0, 4), Cut(ntsc, 20, 16), Dissolve(4, 0), Gap(6)]
+    edit = Edit(NTSC, [track]).write(tmp_path / "edit.otio")
+    dark: list[None] = [BLACK] * 4
+    pictures: list[Picture] = [
+        *[BLACK] * 6,
+        *dissolve(dark, run(1, 20, 4)),
+        *run(1, 24, 8),
+        *dissolve(run(1, 32, 4), dark),
+    ]
+    _assert_shows(edit, pictures)
+    document = open_document(edit)
+    document.replace(_use(document, 6), write_take(tmp_path, ntsc, 20 - HANDLES, 16 + 2 * HANDLES))
+    document.save(tmp_path / "clean.otio")
+    _assert_shows(tmp_path / "clean.otio", clean(pictures, 1))
+    _assert_restores(tmp_path / "clean.otio", edit, pictures)
+
+
 def test_footage_of_half_the_rate_shows_its_take_at_the_timelines_rate(tmp_path: Path, ntsc: Footage) -> None:
     edit = Edit(NTSC_60, [[Cut(ntsc, 14, 20)]]).write(tmp_path / "edit.otio")
     pictures: list[Picture] = [*run(1, 14, 20, Fraction(1, 2))]
