@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import aaf2  # type: ignore[import-untyped]
 import opentimelineio as otio
-from aaf2.components import Timecode  # type: ignore[import-untyped]
+from aaf2.components import Sequence, Timecode  # type: ignore[import-untyped]
 from aaf2.exceptions import AAFError  # type: ignore[import-untyped]
+from aaf2.file import AAFFile  # type: ignore[import-untyped]
 from opentimelineio.schema import SerializableCollection, Timeline
 
 from cleanplate_plugin.dialects.ours import Ours
@@ -45,8 +47,8 @@ def open_aaf(path: Path) -> OtioDocument:
         TimelineError: it cannot be read, or holds no timeline.
     """
     try:
-        read = otio.adapters.read_from_file(str(path), "AAF")
         drop_frame = _drops_frames(path)
+        read = otio.adapters.read_from_file(str(path), "AAF")
     except _DAMAGE as error:
         raise TimelineError(
             f"{path.name} is no AAF that can be read ({type(error).__name__}); export it again, or as .otio or .xml"
@@ -60,9 +62,25 @@ def open_aaf(path: Path) -> OtioDocument:
 
 def _drops_frames(path: Path) -> bool:
     """Whether the first timeline's timecode skips numbers, which OTIO has no word for."""
-    with aaf2.open(str(path), "r") as file:
+    with _open_file(path) as file:
         for mob in file.content.toplevel():
             for slot in mob.slots:
-                if isinstance(slot.segment, Timecode):
-                    return bool(slot.segment["Drop"].value)
+                # The adapter takes the start from the first track of timecode; others are auxiliary.
+                track = slot.get("PhysicalTrackNumber")
+                segment = slot.segment
+                held = list(segment.components) if isinstance(segment, Sequence) else [segment]
+                if held and isinstance(held[0], Timecode) and track is not None and track.value == 1:
+                    return bool(held[0]["Drop"].value)
     return False
+
+
+@contextmanager
+def _open_file(path: Path) -> Iterator[AAFFile]:
+    """Opens an AAF and closes it even where the reader gives up half way, which leaves the file open."""
+    file = AAFFile.__new__(AAFFile)
+    try:
+        file.__init__(str(path), "r")
+        yield file
+    finally:
+        if "f" in vars(file):
+            file.f.close()
