@@ -83,9 +83,8 @@ class XmemlDocument:
 
     def items(self) -> Sequence[Use | Refusal]:
         """All video clips and what else fills video tracks, as ``Document.items``; tracks of ours apart."""
-        timeline = self._timeline(self._file.root)
-        found = (timeline.read(slot) for slot in timeline.slots() if not slot.own)
-        return [shown if isinstance(shown, Refusal) else shown.use for shown in found]
+        found = self._timeline(self._file.root).read_all()
+        return [shown if isinstance(shown, Refusal) else shown.use for slot, shown in found if not slot.own]
 
     def original(self, use: Use) -> Use:
         """The clip as it was before any take, as ``Document.original``."""

@@ -50,17 +50,18 @@ class Timeline:
         """What fills the video tracks."""
         return list(list_slots(self.sequence))
 
-    def read(self, slot: Slot, *, item: Element | None = None) -> Shown | Refusal:
-        """What a slot shows, or another clipitem in its place would."""
-        return read_slot(slot, self.rate, known_files(self.root), item=item)
+    def read_all(self) -> list[tuple[Slot, Shown | Refusal]]:
+        """What each slot shows."""
+        files = known_files(self.root)
+        return [(slot, read_slot(slot, self.rate, files)) for slot in self.slots()]
 
     def shown(self, slot: Slot, *, item: Element | None = None) -> Shown:
-        """What a slot shows.
+        """What a slot shows, or another clipitem in its place would.
 
         Raises:
             UnsupportedClipError: it cannot be cleaned.
         """
-        shown = self.read(slot, item=item)
+        shown = read_slot(slot, self.rate, known_files(self.root), item=item)
         if isinstance(shown, Refusal):
             raise UnsupportedClipError(shown.reason)
         return shown
@@ -77,9 +78,8 @@ class Timeline:
             StaleClipError: something else stands there now.
         """
         # Places count clips, so they change when a clip before is cut; nothing else fills the same record frames.
-        for slot in self.slots():
+        for slot, here in self.read_all():
             if slot.track_number == use.track and not slot.own:
-                here = self.read(slot)
                 there = here if isinstance(here, Refusal) else here.use
                 if (there.name, there.record_start, there.frame_count) == (use.name, use.record_start, use.frame_count):
                     return slot
@@ -166,8 +166,7 @@ def lay(timeline: Timeline, slot: Slot, take: Take, span: Span, *, enabled: bool
     # A matte has no transition of its own, so it stands from cut to cut.
     bare = Shown(_without_transitions(shown.use), shown.clock)
     item = _piece(original, bare, span)
-    for kind in (TakeNote, CutNote, AboveNote):
-        remove_notes(item, kind)
+    remove_notes(item, TakeNote, CutNote, AboveNote)
     set_text(item, "start", str(shown.use.record_start + span.start_frame), after="rate")
     set_text(item, "end", str(shown.use.record_start + span.stop_frame), after="start")
     part = bare.use.part(span)

@@ -114,10 +114,10 @@ def add_note(element: Element, note: Note) -> None:
     element.insert(0, comment)
 
 
-def remove_notes(element: Element, kind: type[_N]) -> None:
-    """Takes notes of a kind out of an element."""
+def remove_notes(element: Element, *kinds: type[Note]) -> None:
+    """Takes notes of some kinds out of an element."""
     for comment, note in list(_notes(element)):
-        if isinstance(note, kind):
+        if isinstance(note, kinds):
             element.remove(comment)
 
 

@@ -92,7 +92,7 @@ def write_numbering(sequence: Element, numbering: Numbering) -> None:
 def _kept_files(root: Element) -> dict[str, Element]:
     files: dict[str, Element] = {}
     for item in root.iter("clipitem"):
-        notes = [*find_notes(item, TakeNote), *find_notes(item, CutNote)]
+        notes: list[TakeNote | CutNote] = [*find_notes(item, TakeNote), *find_notes(item, CutNote)]
         for note in notes:
             for name, file in find_files(original_of(note)).items():
                 files.setdefault(name, file)
