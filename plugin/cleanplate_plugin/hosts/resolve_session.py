@@ -99,16 +99,26 @@ def clean_by_page(
     try:
         ready = _wait_until_ready(host, gateway, shot, sleep)
     except KeyboardInterrupt:
-        gateway.report(shot.name, Shot.CANCELLED, "given up")
+        _report(host, gateway, shot, Shot.CANCELLED, "given up")
         raise
     try:
         gateway.check(ready.name, host.facts_of(announced.use.place))
         done = host.place_media(announced, ready.placement)
     except (PluginError, ClientError) as error:
-        gateway.report(ready.name, Shot.FAILED, error.sentence)
+        _report(host, gateway, ready, Shot.FAILED, error.sentence)
         raise
-    gateway.report(ready.name, Shot.PLACED, done)
+    _report(host, gateway, ready, Shot.PLACED, done)
     return done
+
+
+def _report(
+    host: ResolveHost, gateway: ShotGateway, shot: Shot, state: shot_pb2.Shot.State.ValueType, message: str
+) -> None:  # fmt: skip
+    """Tells the gateway what became of a shot; what was done in Resolve stays done when it cannot be told."""
+    try:
+        gateway.report(shot.name, state, message)
+    except ClientError as error:
+        host.tell(f"the server was not told of it ({error.sentence})")
 
 
 def _wait_until_ready(host: ResolveHost, gateway: ShotGateway, shot: Shot, sleep: Callable[[float], None]) -> Shot:

@@ -1,5 +1,9 @@
 -- JSON as the gateway speaks it: objects, arrays, text, numbers. A 64-bit number comes as text and stays so.
-local json = {}
+-- Timeline files are read and written again, so there nothing may be lost: neither null nor that an array is empty.
+local json = { null = setmetatable({}, {}) }
+
+local ARRAY = {}
+local null_value = nil -- What null is read as: nil, or json.null for files.
 
 local SHORT = { ['"'] = '\\"', ["\\"] = "\\\\", ["\b"] = "\\b", ["\f"] = "\\f", ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t" }
 local MEANT = { ['"'] = '"', ["\\"] = "\\", ["/"] = "/", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t" }
@@ -23,7 +27,7 @@ local function number_text(number)
     return (string.format("%.17g", number):gsub(",", "."))
 end
 
--- A table with a first element is an array, any other an object.
+-- A table with a first element, or that was read as one, is an array; any other an object.
 function json.encode(value)
     local kind = type(value)
     if kind == "string" then
@@ -35,8 +39,11 @@ function json.encode(value)
     elseif kind ~= "table" then
         error({ sentence = "a " .. kind .. " cannot be sent to Cleanplate" })
     end
+    if value == json.null then
+        return "null"
+    end
     local parts = {}
-    if value[1] ~= nil then
+    if value[1] ~= nil or getmetatable(value) == ARRAY then
         for index = 1, #value do
             parts[index] = json.encode(value[index])
         end
@@ -139,7 +146,7 @@ local function read_object(text, at, depth)
 end
 
 local function read_array(text, at, depth)
-    local array, count = {}, 0
+    local array, count = setmetatable({}, ARRAY), 0
     local stop = read_many(text, at, "]", function(here)
         count = count + 1
         array[count], here = read_value(text, here, depth)
@@ -164,7 +171,7 @@ function read_value(text, at, depth)
     end
     local word = text:match("^%a+", at)
     if word == "null" then
-        return nil, at + 4
+        return null_value, at + 4
     elseif word and WORDS[word] ~= nil then
         return WORDS[word], at + #word
     end
@@ -177,7 +184,8 @@ function read_value(text, at, depth)
 end
 
 -- Gives the value, or nil and what is wrong.
-function json.decode(text)
+function json.decode(text, keeps_null)
+    null_value = keeps_null and json.null or nil
     local fine, value, stop = pcall(read_value, text, skip(text, 1), 0)
     if not fine then
         return nil, type(value) == "table" and value.json or tostring(value)

@@ -1,7 +1,9 @@
--- Puts clean media into the timeline: as a take, else on a track above; read back, and undone when not as meant.
+-- Puts clean media into the timeline: as a take, else on a track above, else in a new timeline; read back, and undone
+-- when not as meant.
 -- A take is never finalised and media never replaced in the pool: the original stays one choice away.
 local api = require("cleanplate.api")
 local media = require("cleanplate.media")
+local rebuilding = require("cleanplate.rebuilding")
 
 local placing = {}
 
@@ -278,6 +280,16 @@ local function place_above(desk, order)
     end)
 end
 
+local function place_anew(desk, order)
+    if is_backwards(order) then
+        api.fail("how Resolve writes a clip that plays backwards is not known")
+    end
+    return undone_on_failure(function(undo)
+        local clip = media.take_in(desk, order.item, order.placement, undo)
+        return rebuilding.rebuild(desk, order, clip, check_shown)
+    end)
+end
+
 -- Sets a marker on the timeline that says what was done; false when every frame near has one already.
 local function mark(desk, order)
     local told = order.placement
@@ -313,19 +325,24 @@ function placing.place(desk, order)
         end
         return fine, answer
     end
-    if placement.whole_clip and not is_overlay and try("as a take", place_as_take) then
+    local is_whole, fine, answer = placement.whole_clip and not is_overlay, false, nil
+    if is_whole and try("as a take", place_as_take) then
         done = "clip '" .. clip_name .. "' shows " .. name_of(placement.path) .. " as a take; its take selector leads back"
     end
     if not done then
-        local fine, track = try("on a track above", place_above)
-        if not fine then
-            api.fail(
-                placement.path .. " could not be placed, and nothing was changed (" .. table.concat(refused, "; ")
-                    .. "); import it by hand, its timecode is that of the frames it replaces"
-            )
-        end
-        done = name_of(placement.path) .. " lies on video track " .. track .. " above clip '" .. clip_name
+        fine, answer = try("on a track above", place_above)
+        done = fine and name_of(placement.path) .. " lies on video track " .. answer .. " above clip '" .. clip_name
             .. "'; delete it there to go back"
+    end
+    if not done and is_whole then
+        fine, answer = try("in a new timeline", place_anew)
+        done = fine and name_of(placement.path) .. " is in the new timeline '" .. answer .. "'; this one stays as it was"
+    end
+    if not done then
+        api.fail(
+            placement.path .. " could not be placed, and nothing was changed (" .. table.concat(refused, "; ")
+                .. "); import it by hand, its timecode is that of the frames it replaces"
+        )
     end
     return mark(desk, order) and done or done .. "; no marker could be set, its frames have some already"
 end

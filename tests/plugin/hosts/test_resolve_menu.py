@@ -23,7 +23,7 @@ from cleanplate_plugin.gateway.facts import FactsReaders
 from cleanplate_plugin.gateway.server import Gateway
 from cleanplate_plugin.hosts.resolve_facts import shot_from_facts
 from cleanplate_plugin.install import menu_scripts, source_folder
-from cleanplate_server.config import Settings
+from cleanplate_server.config import FlagValue, Settings
 from cleanplate_server.jobs.process import RunnerPlace
 from cleanplate_server.service.server import Server
 from gateways import Caller, no_shot
@@ -63,7 +63,11 @@ def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def gateway(state_folder: Path, media: Path) -> Iterator[Gateway]:
-    flags = {"state_folder": state_folder, "allowed_folders": [media.parent], "memory_bytes": "64GiB"}
+    flags: dict[str, FlagValue] = {
+        "state_folder": state_folder,
+        "allowed_folders": [media.parent],
+        "memory_bytes": "64GiB",
+    }
     runner = RunnerPlace("quick_runner:run", Path(__file__).parent)
     with (
         Server(Settings.load(flags, environment={}), runner=runner) as server,
@@ -219,6 +223,27 @@ def test_menu_where_takes_fail_lays_the_clip_above(
     assert "could not be undone" not in said
     assert "video track 2" in said
     assert (clip_of(state)["path"], clip_of(state)["source"]) == (str(media), 4)
+
+
+@pytest.mark.parametrize("imports_pool_clips", [False, True])
+def test_menu_where_takes_and_tracks_fail_builds_a_new_timeline(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, imports_pool_clips: bool
+) -> None:
+    quirks = {"imports_pool_clips": imports_pool_clips}
+    told = scenario_of(media, quirks=quirks, refuse_after={"AddTake": 0, "AddTrack": 0})
+    told["clean"]["Frames"] = "16"
+    session = Session(tmp_path, state_folder, gateway, told)
+
+    said, state = session.run()
+
+    clean = session.announced()["placement"]["path"]
+    assert "new timeline 'Cut 1 Cleanplate 1'" in said
+    assert [(item["path"], item["start"], item["duration"], item["source"]) for item in state["made"]] == [
+        ("/media/b.mov", 0, 20, 0), (clean, 20, 8, 4), ("/media/b.mov", 28, 20, 0),
+    ]  # fmt: skip
+    assert state["opened"] == "Cut 1"
+    assert (clip_of(state)["path"], clip_of(state)["takes"]) == (str(media), 0)
+    assert not list(Path(clean).parent.glob("*.otio"))
 
 
 @pytest.mark.parametrize(
@@ -388,7 +413,7 @@ def _probe(*arguments: str, text: str = "") -> str:
     return subprocess.run(command, input=text, capture_output=True, text=True, timeout=20, check=True).stdout
 
 
-_TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=12)
+_TEXTS = st.text(st.characters(codec="utf-8"), max_size=12)
 _VALUES = st.recursive(
     st.booleans() | st.integers(-(2**52), 2**52) | st.floats(allow_nan=False, allow_infinity=False) | _TEXTS,
     lambda inner: st.lists(inner, min_size=1, max_size=4) | st.dictionaries(_TEXTS, inner, min_size=1, max_size=4),

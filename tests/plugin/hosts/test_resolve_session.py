@@ -14,7 +14,7 @@ from cleanplate_plugin.errors import HostError
 from cleanplate_plugin.gateway.facts import FactsReaders
 from cleanplate_plugin.gateway.server import Gateway
 from cleanplate_plugin.hosts.resolve_facts import shot_from_facts
-from cleanplate_server.config import Settings
+from cleanplate_server.config import FlagValue, Settings
 from cleanplate_server.jobs.process import RunnerPlace
 from cleanplate_server.service.server import Server
 from click.testing import CliRunner
@@ -33,7 +33,11 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(tmp_path_factory: pytest.TempPathFactory, media: Path) -> Iterator[tuple[Path, Gateway]]:
     """The state folder and the gateway."""
     state_folder = tmp_path_factory.mktemp("state")
-    flags = {"state_folder": state_folder, "allowed_folders": [media.parent], "memory_bytes": "64GiB"}
+    flags: dict[str, FlagValue] = {
+        "state_folder": state_folder,
+        "allowed_folders": [media.parent],
+        "memory_bytes": "64GiB",
+    }
     runner = RunnerPlace("quick_runner:run", Path(__file__).parent)
     with (
         Server(Settings.load(flags, environment={}), runner=runner) as started,
@@ -138,6 +142,24 @@ def test_remove_with_the_program_closed_meanwhile_is_one_sentence(server: tuple[
 
     assert code == 1
     assert "was closed" in err
+
+
+def test_remove_with_the_server_gone_meanwhile_says_so(
+    server: tuple[Path, Gateway], media: Path, tmp_path: Path
+) -> None:
+    state_folder, _ = server
+    known = json.loads((state_folder / "server.json").read_text())
+    token = (state_folder / "token").read_text().strip()
+    other = Gateway(known["address"], token, facts=FactsReaders(shot_from_facts, no_shot))
+    (tmp_path / "token").write_text(token)
+    (tmp_path / "server.json").write_text(json.dumps({**known, "gateway": other.start()}))
+    studio = Studio((tmp_path, other), media)
+    studio.before_look = other.stop
+
+    code, _, err = studio.run("remove")
+
+    assert (code, "does not answer" in err) == (3, True)
+    assert studio.item.takes == []
 
 
 def test_remove_without_a_server_says_how_to_start_one(

@@ -5,6 +5,7 @@ local ffi = require("ffi")
 package.path = arg[0]:match("^(.*)/") .. "/?.lua;" .. package.path
 local json = dofile(arg[4] .. "/cleanplate/json.lua")
 local fake = require("fake_resolve")
+fake.use_json(json)
 
 local function read(path)
     local file = assert(io.open(path, "rb"))

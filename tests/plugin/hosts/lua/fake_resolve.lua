@@ -8,6 +8,7 @@ local CHANGES = {
     AddSubFolder = true, DeleteFolders = true, SetClipProperty = true, SetMetadata = true, AddMarker = true,
     SetClipEnabled = true,
 }
+local CONSTANTS = { EXPORT_OTIO = 9, EXPORT_NONE = 0 }
 local GATED = { UIManager = true, CreateMagicMask = true, SmartReframe = true, Stabilize = true }
 
 local function timecode(frames, rate)
@@ -34,8 +35,8 @@ function fake.start(scenario)
         end
         return setmetatable({}, {
             __index = function(_, name)
-                if world.closed then
-                    return nil
+                if world.closed or CONSTANTS[name] then
+                    return CONSTANTS[name]
                 end
                 return function(_, ...)
                     world.calls[#world.calls + 1] = name
@@ -58,6 +59,7 @@ function fake.start(scenario)
     local rate, start_frame = scenario.rate, scenario.start_frame
     local tracks = { { name = "Video 1", items = {} } }
     local markers, pool, project, timeline = {}, nil, nil, nil
+    local timelines, opened = {}, nil
     local data = setmetatable({}, { __mode = "k" }) -- What a handle stands for.
 
     local function new_media(properties)
@@ -116,7 +118,7 @@ function fake.start(scenario)
             GetSourceStartTime = of_media(function() return seconds(own, (bounds(own))) end),
             GetSourceEndTime = of_media(function() return seconds(own, (select(2, bounds(own)))) end),
             GetTrackTypeAndIndex = function()
-                for index, track in ipairs(tracks) do
+                for index, track in ipairs(own.tracks or tracks) do
                     for _, item in ipairs(track.items) do
                         if data[item] == own then
                             if quirks.pairs_apart then
@@ -173,68 +175,81 @@ function fake.start(scenario)
         return handle
     end
 
-    timeline = object("timeline", {
-        GetName = function() return "Cut 1" end,
-        GetStartFrame = function() return start_frame end,
-        GetStartTimecode = function() return timecode(start_frame, rate) end,
-        GetCurrentTimecode = function() return world.page == "media" and "" or timecode(scenario.playhead, rate) end,
-        GetSetting = function(name)
-            return ({ timelineFrameRate = tostring(rate), timelineDropFrameTimecode = "0" })[name]
-        end,
-        GetMarkInOut = function() return scenario.marks and { video = scenario.marks } or {} end,
-        GetTrackCount = function(kind) return kind == "video" and #tracks or 0 end,
-        GetItemListInTrack = function(kind, index)
-            return kind == "video" and tracks[index] and { unpack(tracks[index].items) } or nil
-        end,
-        GetTrackName = function(_, index) return tracks[index].name end,
-        SetTrackName = function(_, index, name)
-            tracks[index].name = name
-            return true
-        end,
-        GetIsTrackLocked = function(_, index) return tracks[index].locked or false end,
-        AddTrack = function()
-            tracks[#tracks + 1] = { name = "Video " .. (#tracks + 1), items = {} }
-            return true
-        end,
-        DeleteTrack = function(_, index)
-            table.remove(tracks, index)
-            return true
-        end,
-        DeleteClips = function(items)
-            if quirks.needs_edit_page and world.page ~= "edit" then
-                return false
-            end
-            for _, track in ipairs(tracks) do
-                for at = #track.items, 1, -1 do
-                    for _, gone in ipairs(items) do
-                        if track.items[at] == gone then
-                            table.remove(track.items, at)
-                            break
+    -- `tracks` and `markers` here are those of the timeline that is made.
+    local function timeline_of(name, tracks, markers)
+        local handle = object("timeline", {
+            GetName = function() return name end,
+            GetStartFrame = function() return start_frame end,
+            GetStartTimecode = function() return timecode(start_frame, rate) end,
+            GetCurrentTimecode = function() return world.page == "media" and "" or timecode(scenario.playhead, rate) end,
+            GetSetting = function(name)
+                return ({ timelineFrameRate = tostring(rate), timelineDropFrameTimecode = "0" })[name]
+            end,
+            GetMarkInOut = function() return scenario.marks and { video = scenario.marks } or {} end,
+            GetTrackCount = function(kind) return kind == "video" and #tracks or 0 end,
+            GetItemListInTrack = function(kind, index)
+                return kind == "video" and tracks[index] and { unpack(tracks[index].items) } or nil
+            end,
+            GetTrackName = function(_, index) return tracks[index].name end,
+            SetTrackName = function(_, index, name)
+                tracks[index].name = name
+                return true
+            end,
+            GetIsTrackLocked = function(_, index) return tracks[index].locked or false end,
+            AddTrack = function()
+                tracks[#tracks + 1] = { name = "Video " .. (#tracks + 1), items = {} }
+                return true
+            end,
+            DeleteTrack = function(_, index)
+                table.remove(tracks, index)
+                return true
+            end,
+            DeleteClips = function(items)
+                if quirks.needs_edit_page and world.page ~= "edit" then
+                    return false
+                end
+                for _, track in ipairs(tracks) do
+                    for at = #track.items, 1, -1 do
+                        for _, gone in ipairs(items) do
+                            if track.items[at] == gone then
+                                table.remove(track.items, at)
+                                break
+                            end
                         end
                     end
                 end
-            end
-            return true
-        end,
-        GetCurrentVideoItem = function()
-            for index = #tracks, 1, -1 do
-                for _, item in ipairs(tracks[index].items) do
-                    local own = data[item]
-                    if own.enabled and own.start <= scenario.playhead and scenario.playhead < own.start + own.duration then
-                        return item
+                return true
+            end,
+            GetCurrentVideoItem = function()
+                for index = #tracks, 1, -1 do
+                    for _, item in ipairs(tracks[index].items) do
+                        local own = data[item]
+                        if own.enabled and own.start <= scenario.playhead and scenario.playhead < own.start + own.duration then
+                            return item
+                        end
                     end
                 end
-            end
-            return nil
-        end,
-        AddMarker = function(frame, color, name, note, duration, mark)
-            if markers[tostring(frame)] then
-                return false
-            end
-            markers[tostring(frame)] = { color = color, name = name, note = note, mark = mark }
-            return true
-        end,
-    })
+                return nil
+            end,
+            AddMarker = function(frame, color, name, note, duration, mark)
+                if markers[tostring(frame)] then
+                    return false
+                end
+                markers[tostring(frame)] = { color = color, name = name, note = note, mark = mark }
+                return true
+            end,
+            Export = function(path, kind)
+                if kind ~= CONSTANTS.EXPORT_OTIO then
+                    return false
+                end
+                return fake.write_otio(path, tracks, data, rate, start_frame)
+            end,
+        })
+        data[handle] = { name = name, tracks = tracks }
+        return handle
+    end
+    timeline = timeline_of("Cut 1", tracks, markers)
+    timelines[1], opened = timeline, timeline
 
     local function new_folder(name)
         local own = { name = name, clips = {}, folders = {} }
@@ -289,6 +304,41 @@ function fake.start(scenario)
             end
             return true
         end,
+        DeleteTimelines = function(gone)
+            for at = #timelines, 1, -1 do
+                if timelines[at] == gone[1] then
+                    table.remove(timelines, at)
+                end
+            end
+            return true
+        end,
+        ImportTimelineFromFile = function(path, options)
+            for _, known in ipairs(timelines) do
+                if data[known].name == options.timelineName then
+                    return nil
+                end
+            end
+            local read = fake.read_otio(path, rate)
+            if not read then
+                return nil
+            end
+            local is_online = options.importSourceClips ~= (quirks.imports_pool_clips or false)
+            local made = {}
+            for index, clips in ipairs(read) do
+                made[index] = { name = "Video " .. index, items = {} }
+                for _, told in ipairs(clips) do
+                    local properties = { ["File Path"] = told.path, FPS = rate, ["Online Status"] = is_online and "Online" or "Offline" }
+                    local own = {
+                        name = told.name, media = new_media(properties), start = start_frame + told.at,
+                        duration = told.duration, source = told.source, tracks = made,
+                    }
+                    table.insert(made[index].items, new_item(own))
+                end
+            end
+            opened = timeline_of(options.timelineName, made, {})
+            timelines[#timelines + 1] = opened
+            return opened
+        end,
         AppendToTimeline = function(clips)
             local told = clips[1]
             local length = told.endFrame - told.startFrame + (quirks.append_end_included and 1 or 0)
@@ -313,7 +363,13 @@ function fake.start(scenario)
 
     project = object("project", {
         GetMediaPool = function() return pool end,
-        GetCurrentTimeline = function() return not scenario.no_timeline and timeline or nil end,
+        GetCurrentTimeline = function() return not scenario.no_timeline and opened or nil end,
+        SetCurrentTimeline = function(other)
+            opened = other
+            return true
+        end,
+        GetTimelineCount = function() return #timelines end,
+        GetTimelineByIndex = function(index) return timelines[index] end,
     })
     local manager = object("manager", {
         GetCurrentProject = function() return not scenario.no_project and project or nil end,
@@ -381,13 +437,93 @@ function fake.start(scenario)
         for _, folder in ipairs(data[root].folders) do
             names[#names + 1] = data[folder].name
         end
+        local made = {}
+        for index = 2, #timelines do
+            for _, item in ipairs(data[timelines[index]].tracks[1].items) do
+                local own = data[item]
+                made[#made + 1] = {
+                    name = data[timelines[index]].name, path = data[own.media].properties["File Path"], source = own.source,
+                    start = own.start - start_frame, duration = own.duration,
+                }
+            end
+        end
         return {
-            items = lines, markers = markers, folders = table.concat(names, ","), current = data[current].name,
+            made = made, opened = data[opened].name, items = lines, markers = markers, folders = table.concat(names, ","), current = data[current].name,
             clips = #data[root].clips, tracks = #tracks, modal = world.modal, calls = table.concat(world.calls, " "),
         }
     end
 
     return program
+end
+
+local json = nil
+
+function fake.use_json(module)
+    json = module
+end
+
+local function range(start, length, rate)
+    local function time(value)
+        return { OTIO_SCHEMA = "RationalTime.1", value = value, rate = rate }
+    end
+    return { OTIO_SCHEMA = "TimeRange.1", start_time = time(start), duration = time(length) }
+end
+
+-- As Resolve writes it: bare paths, frames from midnight.
+function fake.write_otio(path, tracks, data, rate, start_frame)
+    local written = {}
+    for index, track in ipairs(tracks) do
+        local children, at = {}, start_frame
+        for _, item in ipairs(track.items) do
+            local own = data[item]
+            local properties = data[own.media].properties
+            local first = properties.timecode_frame or 0
+            if own.start > at then
+                children[#children + 1] = { OTIO_SCHEMA = "Gap.1", source_range = range(0, own.start - at, rate) }
+            end
+            children[#children + 1] = {
+                OTIO_SCHEMA = "Clip.2", name = own.name, enabled = true, effects = json.decode("[]", true),
+                source_range = range(first + own.source, own.duration, rate),
+                media_references = { DEFAULT_MEDIA = {
+                    OTIO_SCHEMA = "ExternalReference.1", target_url = properties["File Path"],
+                    available_range = range(first, tonumber(properties.Frames), rate), available_image_bounds = json.null,
+                } },
+            }
+            at = own.start + own.duration
+        end
+        written[index] = { OTIO_SCHEMA = "Track.1", kind = "Video", children = children }
+    end
+    local file = assert(io.open(path, "wb"))
+    file:write(json.encode({ OTIO_SCHEMA = "Timeline.1", tracks = { OTIO_SCHEMA = "Stack.1", children = written } }))
+    file:close()
+    return true
+end
+
+-- What stands on each track, or nil where anything that Resolve asks for is missing.
+function fake.read_otio(path, rate)
+    local file = assert(io.open(path, "rb"))
+    local document = json.decode(file:read("*a"), true)
+    file:close()
+    local read = {}
+    for index, track in ipairs(document.tracks.children) do
+        local at = 0
+        read[index] = {}
+        for _, child in ipairs(track.children) do
+            local length = child.source_range.duration.value
+            if child.OTIO_SCHEMA == "Clip.2" then
+                local reference = child.media_references.DEFAULT_MEDIA
+                if getmetatable(child.effects) == nil or reference.available_image_bounds ~= json.null then
+                    return nil
+                end
+                table.insert(read[index], {
+                    name = child.name, path = reference.target_url, at = at, duration = length,
+                    source = child.source_range.start_time.value - reference.available_range.start_time.value,
+                })
+            end
+            at = at + length
+        end
+    end
+    return read
 end
 
 return fake
