@@ -163,6 +163,24 @@ def test_a_clip_that_fades_from_and_to_black_fades_with_its_take_too(tmp_path: P
     _assert_restores(tmp_path / "clean.otio", edit, pictures)
 
 
+@pytest.mark.parametrize("part", [None, Span(6, 7)], ids=["whole", "part"])
+def test_a_clip_in_fcp7_xml_shows_its_take_and_the_original_after_restore(
+    tmp_path: Path, ntsc: Footage, part: Span | None
+) -> None:
+    edit = Edit(NTSC, [[Cut(ntsc, 30, 10), Gap(4), Cut(ntsc, 15, 20), Cut(ntsc, 40, 6)]])
+    original = edit.write_xmeml(tmp_path / "edit.xml")
+    pictures: list[Picture] = [*run(1, 30, 10), *[BLACK] * 4, *run(1, 15, 20), *run(1, 40, 6)]
+    _assert_shows(original, pictures)
+    document = open_document(original)
+    document.replace(_use(document, 14), write_take(tmp_path, ntsc, 15 - HANDLES, 20 + 2 * HANDLES), part)
+    document.save(tmp_path / "clean.xml")
+    _assert_shows(tmp_path / "clean.xml", clean(pictures, 1, range(20, 27) if part else range(14, 34)))
+    document = open_document(tmp_path / "clean.xml")
+    assert document.restore() == 1
+    document.save(tmp_path / "restored.xml")
+    _assert_shows(tmp_path / "restored.xml", pictures)
+
+
 def test_footage_of_half_the_rate_shows_its_take_at_the_timelines_rate(tmp_path: Path, ntsc: Footage) -> None:
     edit = Edit(NTSC_60, [[Cut(ntsc, 14, 20)]]).write(tmp_path / "edit.otio")
     pictures: list[Picture] = [*run(1, 14, 20, Fraction(1, 2))]
