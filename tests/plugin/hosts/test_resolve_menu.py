@@ -213,6 +213,36 @@ def test_menu_of_a_part_lays_it_above(
     assert [item["source"] for item in state["items"][:3]] == [0, 4, 0]
 
 
+@pytest.mark.parametrize("included", [False, True])
+@pytest.mark.parametrize(("speed", "source"), [(0.5, 4), (-1, 11)])
+def test_menu_of_a_retimed_clip_keeps_its_frames(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path, included: bool, speed: float, source: int
+) -> None:
+    told = scenario_of(media, quirks={"newer": True, "take_trims": True, "take_end_included": included})
+    told["clips"][1] |= {"speed": speed, "source": source}
+
+    said, state = Session(tmp_path, state_folder, gateway, told).run()
+
+    clip = clip_of(state)
+    assert "as a take" in said
+    # The take begins with the file's first frame, so that its frames have the same numbers.
+    assert (clip["start"], clip["duration"], clip["source"]) == (20, 8, source)
+    assert clip["path"] != str(media)
+
+
+def test_menu_of_a_retimed_clip_is_never_laid_above(
+    tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
+) -> None:
+    told = scenario_of(media, quirks={"newer": True}, refuse_after={"AddTake": 0})
+    told["clips"][1] |= {"speed": 0.5}
+    told["clean"]["Frames"] = "16"
+
+    said, state = Session(tmp_path, state_folder, gateway, told).run()
+
+    assert "is in the new timeline" in said
+    assert (state["tracks"], state["made"][1]["source"]) == (1, 4)
+
+
 def test_menu_where_takes_fail_lays_the_clip_above(
     tmp_path: Path, state_folder: Path, gateway: Gateway, media: Path
 ) -> None:

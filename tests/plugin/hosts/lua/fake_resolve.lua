@@ -90,8 +90,12 @@ function fake.start(scenario)
         return tonumber(data[own.media].properties.FPS)
     end
 
+    -- From and to in the file's frames: to is one past, or one before where it plays backwards.
     local function bounds(own)
-        local length = math.floor(own.duration * media_rate(own) / rate + 0.5)
+        local length = math.floor(own.duration * media_rate(own) / rate * math.abs(own.speed) + 0.5)
+        if own.speed < 0 then
+            return own.source + 1, own.source + 1 - length
+        end
         return own.source, own.source + length
     end
 
@@ -101,6 +105,7 @@ function fake.start(scenario)
 
     local function new_item(own)
         own.takes, own.selected, own.enabled, own.native = {}, 0, true, own.duration
+        own.speed = own.speed or 1
         local function of_media(read)
             return function()
                 return own.media and read() or nil
@@ -111,7 +116,9 @@ function fake.start(scenario)
             GetStart = function() return own.start end,
             GetEnd = function() return own.start + own.duration end,
             GetDuration = function() return own.duration end,
-            GetLeftOffset = of_media(function() return own.source end),
+            GetLeftOffset = of_media(function() return math.floor(own.source / math.abs(own.speed) + 0.5) end),
+            GetType = quirks.newer and function() return "video" end or nil,
+            GetSpeed = quirks.newer and function() return { Percentage = own.speed * 100 } end or nil,
             GetRightOffset = of_media(function() return 0 end),
             GetSourceStartFrame = of_media(function() return (bounds(own)) - (quirks.source_start_low and 1 or 0) end),
             GetSourceEndFrame = of_media(function() return select(2, bounds(own)) end),
@@ -146,6 +153,7 @@ function fake.start(scenario)
             AddTake = function(media, first, last)
                 if #own.takes == 0 then
                     local low, high = bounds(own)
+                    low, high = math.min(low, high), math.max(low, high)
                     own.takes[1], own.selected = { media = own.media, start = low, stop = high }, 1
                 end
                 own.takes[#own.takes + 1] = { media = media, start = first, stop = last }
@@ -156,10 +164,13 @@ function fake.start(scenario)
                 if not take then
                     return false
                 end
-                own.media, own.source, own.selected = take.media, take.start, index
                 local length = take.stop - take.start + (quirks.take_end_included and index > 1 and 1 or 0)
+                own.media, own.source, own.selected = take.media, take.start, index
+                if own.speed < 0 then
+                    own.source = take.start + length - 1
+                end
                 if quirks.take_trims then
-                    own.duration = index == 1 and own.native or math.floor(length * rate / media_rate(own) + 0.5)
+                    own.duration = index == 1 and own.native or math.floor(length * rate / media_rate(own) / math.abs(own.speed) + 0.5)
                 end
                 return true
             end,
@@ -330,7 +341,7 @@ function fake.start(scenario)
                     local properties = { ["File Path"] = told.path, FPS = rate, ["Online Status"] = is_online and "Online" or "Offline" }
                     local own = {
                         name = told.name, media = new_media(properties), start = start_frame + told.at,
-                        duration = told.duration, source = told.source, tracks = made,
+                        duration = told.duration, source = told.source, speed = told.speed, tracks = made,
                     }
                     table.insert(made[index].items, new_item(own))
                 end
@@ -377,7 +388,7 @@ function fake.start(scenario)
     local program = {}
     program.resolve = object("resolve", {
         GetProjectManager = function() return manager end,
-        GetVersionString = function() return "20.3.2.9" end,
+        GetVersionString = function() return quirks.newer and "21.1.0.14" or "20.3.2.9" end,
         GetProductName = function() return quirks.free and "DaVinci Resolve" or "DaVinci Resolve Studio" end,
         GetCurrentPage = function() return world.page end,
         OpenPage = function(page)
@@ -398,7 +409,7 @@ function fake.start(scenario)
         end
         table.insert(tracks[1].items, new_item({
             name = told.name, media = media, start = start_frame + told.at, duration = told.duration,
-            source = told.source or 0,
+            source = told.source or 0, speed = told.speed,
         }))
     end
     tracks[1].locked = scenario.locked
@@ -482,7 +493,9 @@ function fake.write_otio(path, tracks, data, rate, start_frame)
                 children[#children + 1] = { OTIO_SCHEMA = "Gap.1", source_range = range(0, own.start - at, rate) }
             end
             children[#children + 1] = {
-                OTIO_SCHEMA = "Clip.2", name = own.name, enabled = true, effects = json.decode("[]", true),
+                OTIO_SCHEMA = "Clip.2", name = own.name, enabled = true,
+                effects = own.speed == 1 and json.decode("[]", true)
+                    or { { OTIO_SCHEMA = "LinearTimeWarp.1", time_scalar = own.speed } },
                 source_range = range(first + own.source, own.duration, rate),
                 media_references = { DEFAULT_MEDIA = {
                     OTIO_SCHEMA = "ExternalReference.1", target_url = properties["File Path"],
@@ -517,6 +530,7 @@ function fake.read_otio(path, rate)
                 end
                 table.insert(read[index], {
                     name = child.name, path = reference.target_url, at = at, duration = length,
+                    speed = child.effects[1] and child.effects[1].time_scalar or 1,
                     source = child.source_range.start_time.value - reference.available_range.start_time.value,
                 })
             end
