@@ -14,12 +14,12 @@ ROOT = Path(__file__).resolve().parents[3]
 
 def test_fake_resolve_fits_the_published_types(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
-    fake = Path(__file__).with_name("fake_resolve.py")
+    fakes = [str(Path(__file__).with_name(name)) for name in ("fake_resolve.py", "fake_resolve_clips.py")]
     path = os.pathsep.join(str(ROOT / part) for part in ("plugin", "proto", "tests"))
     command = [sys.executable, "-m", "mypy", "--strict", "--explicit-package-bases", "--follow-imports=silent"]
 
     ran = subprocess.run(
-        [*command, "--cache-dir", str(tmp_path), str(fake)],
+        [*command, "--cache-dir", str(tmp_path), *fakes],
         cwd=ROOT, env={**os.environ, "MYPYPATH": path}, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
 
