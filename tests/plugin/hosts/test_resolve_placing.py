@@ -392,6 +392,20 @@ def test_restore_after_a_take_shows_the_original(tmp_path: Path) -> None:
     assert scene.item.GetTakesCount() == 2
 
 
+def test_place_of_the_same_media_again_adds_a_take_of_its_own(tmp_path: Path) -> None:
+    scene = make_scene(tmp_path)
+    first = scene.shot()
+    take = scene.take(first)
+    scene.host.place(first, take)
+    scene.host.restore()
+    shot, before = scene.shot(), scene.pictures()
+
+    scene.host.place(shot, take)
+
+    assert (scene.item.GetTakesCount(), scene.item.selected) == (3, 3)
+    assert scene.pictures() == cleaned(before, take, Span(50, 40))
+
+
 def test_restore_after_a_clip_above_takes_it_off(tmp_path: Path) -> None:
     scene = make_scene(tmp_path)
     shot, before = scene.shot(), scene.pictures()
