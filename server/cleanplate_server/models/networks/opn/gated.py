@@ -1,4 +1,4 @@
-"""What both networks are made of: gated convolutions, and the colours they were trained around."""
+"""What both networks are made of: gated convolutions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-
 _SLOPE = 0.2
 _CONSTANTS = {"mean", "mean3d", "std"}
-"""Entries of the files that hold the numbers above; some files lack them."""
+"""Ends of the entries that hold ImageNet's colours, which the networks have themselves; some files lack them."""
 
 
 class GatedConv(nn.Module):
@@ -41,33 +38,11 @@ class GatedConv(nn.Module):
         return features * torch.sigmoid(self.gating_conv(maps))
 
 
-class Colours(nn.Module):
-    """The networks' colours: RGB [n, 3, H, W] from 0 to 1, less the mean, over the deviation."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None], persistent=False)
-
-    def normalise(self, rgb: Tensor) -> Tensor:
-        return (rgb - self.mean) / self.deviation
-
-    def restore(self, normalised: Tensor) -> Tensor:
-        return normalised * self.deviation + self.mean
-
-    def put_mean(self, rgb: Tensor, hole: Tensor) -> Tensor:
-        """The mean colour inside a hole [n, 1, H, W]."""
-        return torch.where(hole > 0, self.mean, rgb)
-
-
 def enlarge(maps: Tensor) -> Tensor:
     """Doubles both sides by nearest neighbour."""
     return functional.interpolate(maps, scale_factor=2.0, mode="nearest")
 
 
 def without_constants(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A file's entries less the colour constants, which the networks have themselves."""
+    """A file's entries less the colour constants."""
     return {name: value for name, value in state.items() if name.rpartition(".")[2] not in _CONSTANTS}

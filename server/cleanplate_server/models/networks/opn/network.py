@@ -11,7 +11,8 @@ from torch.nn import functional
 
 from cleanplate_server.models.networks.asymmetric_attention import AsymmetricAttention, Memory
 from cleanplate_server.models.networks.borders import border_to_multiple
-from cleanplate_server.models.networks.opn.gated import Colours, GatedConv, enlarge, without_constants
+from cleanplate_server.models.networks.colours import Colours
+from cleanplate_server.models.networks.opn.gated import GatedConv, enlarge, without_constants
 
 PEEL_PX = 8.0
 """How far one pass reaches into the hole."""

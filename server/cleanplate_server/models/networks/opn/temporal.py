@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate_server.models.networks.borders import border_to_multiple
-from cleanplate_server.models.networks.opn.gated import Colours, GatedConv, enlarge, without_constants
+from cleanplate_server.models.networks.colours import Colours
+from cleanplate_server.models.networks.opn.gated import GatedConv, enlarge, without_constants
 
 _STEP_PX = 8
 _WIDTH = 256
