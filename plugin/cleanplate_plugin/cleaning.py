@@ -106,16 +106,19 @@ def needed_range(use: Use, part: Span | None, handles: int, media_frame_count: i
     )
 
 
-def job_spec(media: Path, frames: media_pb2.FrameRange, order: Order, *, output: Path) -> job_pb2.JobSpec:
-    """The job that makes a take.
+def job_spec(
+    clip: media_pb2.Clip, frames: media_pb2.FrameRange, order: Order, *, output: Path
+) -> job_pb2.JobSpec:  # fmt: skip
+    """The job that makes a take: picture alone, for a timeline's sound is a clip of its own and stays as it is.
 
     Args:
-        media: the file.
+        clip: the file, opened.
         frames: of ``needed_range``.
         order: what is to be done.
         output: of ``takes.take_path``.
     """
-    spec = job_pb2.JobSpec(path=str(media), range=frames, effort=order.effort, engines=order.engines)
+    spec = job_pb2.JobSpec(path=clip.path, range=frames, effort=order.effort, engines=order.engines)
+    spec.sequence_rate.CopyFrom(clip.frame_rate)
     if order.operation == "matte":
         spec.matte.CopyFrom(job_pb2.MatteOperation(prompts=order.prompts))
     else:
@@ -123,7 +126,7 @@ def job_spec(media: Path, frames: media_pb2.FrameRange, order: Order, *, output:
             job_pb2.RemoveOperation(prompts=order.prompts, grow_px=order.grow_px, feather_px=order.feather_px)
         )
     delivery = job_pb2.DELIVERY_MATTE if order.operation == "matte" else order.delivery
-    spec.output.CopyFrom(job_pb2.Output(path=str(output), codec=order.codec, delivery=delivery))
+    spec.output.CopyFrom(job_pb2.Output(path=str(output), codec=order.codec, delivery=delivery, omit_audio=True))
     return spec
 
 
@@ -191,7 +194,7 @@ def prepare(
     media = Path(clip.path)
     output = takes.take_path(media, folder=takes_folder, codec=order.codec, reserved=takes.reserved_paths(client))
     frames = needed_range(use, part, order.handle_count, clip.frame_count)
-    return Cleaning(use, part, clip, job_spec(media, frames, order, output=output))
+    return Cleaning(use, part, clip, job_spec(clip, frames, order, output=output))
 
 
 def finished(job: job_pb2.Job, clip: media_pb2.Clip, use: Use) -> Cleaning:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeVar
@@ -199,9 +200,11 @@ class Client:
         """
         self._call(self._models.ListModels, model_pb2.ListModelsRequest(), seconds=_GREETING_SECONDS)
 
-    def open_clip(self, path: Path, *, stream_index: int = 0) -> media_pb2.Clip:
-        """Probes media and keeps it ready for prompts."""
+    def open_clip(self, path: Path, *, stream_index: int = 0, sequence_rate: Fraction | None = None) -> media_pb2.Clip:
+        """Probes media and keeps it ready for prompts; ``sequence_rate`` is that of images which name none."""
         request = media_pb2.OpenClipRequest(path=_absolute(path), stream_index=stream_index)
+        if sequence_rate is not None:
+            request.sequence_rate.CopyFrom(rational(sequence_rate))
         return self._call(self._media.OpenClip, request).clip
 
     def close_clip(self, clip_name: str) -> None:
@@ -297,6 +300,11 @@ class Client:
     def _call(self, method: Callable[..., Res], request: Message, *, seconds: float = _CALL_SECONDS) -> Res:
         with _rpc_errors():
             return method(request, metadata=self._metadata, timeout=seconds)
+
+
+def rational(value: Fraction) -> media_pb2.Rational:
+    """A fraction as the wire has it."""
+    return media_pb2.Rational(numerator=value.numerator, denominator=value.denominator)
 
 
 def has_ended(job: job_pb2.Job) -> bool:

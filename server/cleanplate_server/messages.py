@@ -235,6 +235,7 @@ def spec_from_message(message: job_pb2.JobSpec, *, admit: Admit) -> JobSpec:
         operation=_operation_from_message(message, admit),
         output=_output_from_message(message, admit),
         stream_index=message.stream_index,
+        sequence_rate=rate_from_message(message.sequence_rate),
         start_frame=frames.start_frame,
         frame_count=frames.frame_count if frames.HasField("frame_count") else None,
         handle_count=frames.handle_frame_count,
@@ -248,6 +249,7 @@ def spec_to_message(spec: JobSpec) -> job_pb2.JobSpec:
     message = job_pb2.JobSpec(
         path=str(spec.path),
         stream_index=spec.stream_index,
+        sequence_rate=None if spec.sequence_rate is None else _rational(spec.sequence_rate),
         range=media_pb2.FrameRange(
             start_frame=spec.start_frame, frame_count=spec.frame_count, handle_frame_count=spec.handle_count
         ),
@@ -398,6 +400,22 @@ def _stroke_from_message(message: prompt_pb2.Stroke, frame: int) -> Stroke:
 
 def _box_from_message(message: prompt_pb2.Box) -> Box:
     return Box(message.x0, message.y0, message.x1 + 1, message.y1 + 1)
+
+
+def rate_from_message(message: media_pb2.Rational) -> Fraction | None:
+    """Frames a second; None when unset.
+
+    Raises:
+        InputError: no rate that media could have.
+    """
+    if not message.numerator and not message.denominator:
+        return None
+    if message.numerator <= 0 or message.denominator <= 0 or message.numerator > 1000 * message.denominator:
+        raise InputError(
+            f"a rate of {message.numerator}/{message.denominator} frames a second makes no sense; give one such as"
+            " 24/1 or 30000/1001"
+        )
+    return Fraction(message.numerator, message.denominator)
 
 
 def _rational(value: Fraction) -> media_pb2.Rational:

@@ -16,6 +16,7 @@ from cleanplate_plugin.errors import StaleClipError, TimelineError, UnsupportedC
 from cleanplate_plugin.timeline import Refusal, SourceMedia, Span, Take, Use
 
 PAL = Fraction(25)
+DOG = media_pb2.Clip(path="/media/dog.mov", frame_rate=media_pb2.Rational(numerator=25, denominator=1))
 PROMPT = prompt_pb2.Prompt(frame=40, points=[prompt_pb2.Point(x=4, y=5, side=prompt_pb2.Point.SIDE_INSIDE)])
 
 
@@ -142,15 +143,17 @@ def test_job_spec_says_what_was_ordered() -> None:
     frames = media_pb2.FrameRange(start_frame=40, frame_count=20, handle_frame_count=12)
     engine = job_pb2.EngineChoice(kind="inpainter", name="embedded")
     order = Order((PROMPT,), delivery=job_pb2.DELIVERY_PATCH, grow_px=3, engines=(engine,), codec="ffv1")
-    spec = cleaning.job_spec(Path("/media/dog.mov"), frames, order, output=Path("/media/t.mkv"))
+    spec = cleaning.job_spec(DOG, frames, order, output=Path("/media/t.mkv"))
     assert (spec.path, spec.range, list(spec.engines)) == ("/media/dog.mov", frames, [engine])
     assert spec.remove == job_pb2.RemoveOperation(prompts=[PROMPT], grow_px=3)
-    assert spec.output == job_pb2.Output(path="/media/t.mkv", codec="ffv1", delivery=job_pb2.DELIVERY_PATCH)
+    delivery = job_pb2.DELIVERY_PATCH
+    assert spec.output == job_pb2.Output(path="/media/t.mkv", codec="ffv1", delivery=delivery, omit_audio=True)
+    assert spec.sequence_rate == DOG.frame_rate
 
 
 def test_job_spec_of_a_matte_delivers_a_matte() -> None:
     order = Order((PROMPT,), operation="matte", effort=job_pb2.EFFORT_BEST)
-    spec = cleaning.job_spec(Path("/media/dog.mov"), media_pb2.FrameRange(), order, output=Path("/media/t.mov"))
+    spec = cleaning.job_spec(DOG, media_pb2.FrameRange(), order, output=Path("/media/t.mov"))
     assert (spec.WhichOneof("operation"), list(spec.matte.prompts)) == ("matte", [PROMPT])
     assert (spec.output.delivery, spec.effort) == (job_pb2.DELIVERY_MATTE, job_pb2.EFFORT_BEST)
 

@@ -20,6 +20,7 @@ from cleanplate_plugin.gateway.placement import placement_of
 from cleanplate_plugin.gateway.refusals import Problem, RefusedError
 from cleanplate_plugin.gateway.shots import WORKING_LIMIT, Announced, Shot, ShotBook
 from cleanplate_plugin.hosts.protocol import HANDLE_FRAMES
+from cleanplate_plugin.takes import clip_rate
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Workshop:
                 reason="INVALID_HANDLES",
             )
         found = self._facts.read(request)
-        clip = self._client.open_clip(media_path(found.use))
+        clip = self._client.open_clip(media_path(found.use), sequence_rate=found.use.media.rate)
         settled = replace(found, use=settle_use(found.use, clip))
         frames = needed_range(settled.use, settled.part, handles, clip.frame_count)
         last = frames.start_frame + frames.frame_count - 1
@@ -85,7 +86,10 @@ class Workshop:
             ClientError: the media is gone, or the server.
         """
         announced = self._book.find(name)
-        return self._book.open_clip(announced, self._client.open_clip(Path(announced.shot.clip.path)))
+        return self._book.open_clip(
+            announced,
+            self._client.open_clip(Path(announced.shot.clip.path), sequence_rate=clip_rate(announced.shot.clip)),
+        )
 
     def submit(self, request: shot_pb2.SubmitShotRequest) -> Shot:
         """Starts the job; a refusal leaves the shot as it was.

@@ -429,6 +429,7 @@ class JobSpec(google.protobuf.message.Message):
     OUTPUT_FIELD_NUMBER: builtins.int
     ENGINES_FIELD_NUMBER: builtins.int
     EFFORT_FIELD_NUMBER: builtins.int
+    SEQUENCE_RATE_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Absolute path of the media, as in OpenClipRequest."""
     stream_index: builtins.int
@@ -463,6 +464,10 @@ class JobSpec(google.protobuf.message.Message):
     def engines(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EngineChoice]:
         """Engines by kind; kinds not named are chosen by the server."""
 
+    @property
+    def sequence_rate(self) -> cleanplate.v1.media_pb2.Rational:
+        """As in OpenClipRequest."""
+
     def __init__(
         self,
         *,
@@ -476,9 +481,10 @@ class JobSpec(google.protobuf.message.Message):
         output: global___Output | None = ...,
         engines: collections.abc.Iterable[global___EngineChoice] | None = ...,
         effort: global___Effort.ValueType = ...,
+        sequence_rate: cleanplate.v1.media_pb2.Rational | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["fill", b"fill", "matte", b"matte", "operation", b"operation", "output", b"output", "range", b"range", "remove", b"remove", "track", b"track"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["effort", b"effort", "engines", b"engines", "fill", b"fill", "matte", b"matte", "operation", b"operation", "output", b"output", "path", b"path", "range", b"range", "remove", b"remove", "stream_index", b"stream_index", "track", b"track"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["fill", b"fill", "matte", b"matte", "operation", b"operation", "output", b"output", "range", b"range", "remove", b"remove", "sequence_rate", b"sequence_rate", "track", b"track"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["effort", b"effort", "engines", b"engines", "fill", b"fill", "matte", b"matte", "operation", b"operation", "output", b"output", "path", b"path", "range", b"range", "remove", b"remove", "sequence_rate", b"sequence_rate", "stream_index", b"stream_index", "track", b"track"]) -> None: ...
     def WhichOneof(self, oneof_group: typing.Literal["operation", b"operation"]) -> typing.Literal["remove", "track", "fill", "matte"] | None: ...
 
 global___JobSpec = JobSpec

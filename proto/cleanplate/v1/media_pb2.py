@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63leanplate/v1/media.proto\x12\rcleanplate.v1\"5\n\x0fOpenClipRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0cstream_index\x18\x02 \x01(\x05\"5\n\x10OpenClipResponse\x12!\n\x04\x63lip\x18\x01 \x01(\x0b\x32\x13.cleanplate.v1.Clip\" \n\x10\x43loseClipRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x13\n\x11\x43loseClipResponse\"\xc8\x01\n\x0fGetFrameRequest\x12\x0c\n\x04\x63lip\x18\x01 \x01(\t\x12\r\n\x05\x66rame\x18\x02 \x01(\x03\x12\x12\n\nmax_height\x18\x03 \x01(\x05\x12\x39\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\'.cleanplate.v1.GetFrameRequest.Encoding\"I\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x11\n\rENCODING_JPEG\x10\x01\x12\x10\n\x0c\x45NCODING_PNG\x10\x02\"B\n\x10GetFrameResponse\x12\x0f\n\x07picture\x18\x01 \x01(\x0c\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\r\n\x05width\x18\x03 \x01(\x05\"2\n\x08Rational\x12\x11\n\tnumerator\x18\x01 \x01(\x03\x12\x13\n\x0b\x64\x65nominator\x18\x02 \x01(\x03\"\x91\x03\n\x04\x43lip\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\r\n\x05width\x18\x04 \x01(\x05\x12+\n\nframe_rate\x18\x05 \x01(\x0b\x32\x17.cleanplate.v1.Rational\x12\x13\n\x0b\x66rame_count\x18\x06 \x01(\x03\x12\x16\n\x0estart_timecode\x18\x07 \x01(\t\x12\x14\n\x0cpixel_format\x18\x08 \x01(\t\x12\x11\n\tbit_depth\x18\t \x01(\x05\x12,\n\ncolor_tags\x18\n \x01(\x0b\x32\x18.cleanplate.v1.ColorTags\x12-\n\x0cpixel_aspect\x18\x0b \x01(\x0b\x32\x17.cleanplate.v1.Rational\x12\x18\n\x10rotation_degrees\x18\x0c \x01(\x05\x12\x13\n\x0b\x66ield_order\x18\r \x01(\t\x12\x15\n\rvariable_rate\x18\x0e \x01(\x08\x12\x19\n\x11\x61udio_track_count\x18\x0f \x01(\x05\x12\r\n\x05\x63odec\x18\x10 \x01(\t\"\xc9\x01\n\tColorTags\x12\x11\n\tprimaries\x18\x01 \x01(\x05\x12\x10\n\x08transfer\x18\x02 \x01(\x05\x12\x0e\n\x06matrix\x18\x03 \x01(\x05\x12-\n\x05range\x18\x04 \x01(\x0e\x32\x1e.cleanplate.v1.ColorTags.Range\x12\x17\n\x0f\x63hroma_location\x18\x05 \x01(\x05\"?\n\x05Range\x12\x15\n\x11RANGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bRANGE_VIDEO\x10\x01\x12\x0e\n\nRANGE_FULL\x10\x02\"g\n\nFrameRange\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x03\x12\x18\n\x0b\x66rame_count\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12handle_frame_count\x18\x03 \x01(\x05\x42\x0e\n\x0c_frame_count2\xf8\x01\n\x0cMediaService\x12K\n\x08OpenClip\x12\x1e.cleanplate.v1.OpenClipRequest\x1a\x1f.cleanplate.v1.OpenClipResponse\x12N\n\tCloseClip\x12\x1f.cleanplate.v1.CloseClipRequest\x1a .cleanplate.v1.CloseClipResponse\x12K\n\x08GetFrame\x12\x1e.cleanplate.v1.GetFrameRequest\x1a\x1f.cleanplate.v1.GetFrameResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19\x63leanplate/v1/media.proto\x12\rcleanplate.v1\"e\n\x0fOpenClipRequest\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0cstream_index\x18\x02 \x01(\x05\x12.\n\rsequence_rate\x18\x03 \x01(\x0b\x32\x17.cleanplate.v1.Rational\"5\n\x10OpenClipResponse\x12!\n\x04\x63lip\x18\x01 \x01(\x0b\x32\x13.cleanplate.v1.Clip\" \n\x10\x43loseClipRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x13\n\x11\x43loseClipResponse\"\xc8\x01\n\x0fGetFrameRequest\x12\x0c\n\x04\x63lip\x18\x01 \x01(\t\x12\r\n\x05\x66rame\x18\x02 \x01(\x03\x12\x12\n\nmax_height\x18\x03 \x01(\x05\x12\x39\n\x08\x65ncoding\x18\x04 \x01(\x0e\x32\'.cleanplate.v1.GetFrameRequest.Encoding\"I\n\x08\x45ncoding\x12\x18\n\x14\x45NCODING_UNSPECIFIED\x10\x00\x12\x11\n\rENCODING_JPEG\x10\x01\x12\x10\n\x0c\x45NCODING_PNG\x10\x02\"B\n\x10GetFrameResponse\x12\x0f\n\x07picture\x18\x01 \x01(\x0c\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\r\n\x05width\x18\x03 \x01(\x05\"2\n\x08Rational\x12\x11\n\tnumerator\x18\x01 \x01(\x03\x12\x13\n\x0b\x64\x65nominator\x18\x02 \x01(\x03\"\x91\x03\n\x04\x43lip\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\r\n\x05width\x18\x04 \x01(\x05\x12+\n\nframe_rate\x18\x05 \x01(\x0b\x32\x17.cleanplate.v1.Rational\x12\x13\n\x0b\x66rame_count\x18\x06 \x01(\x03\x12\x16\n\x0estart_timecode\x18\x07 \x01(\t\x12\x14\n\x0cpixel_format\x18\x08 \x01(\t\x12\x11\n\tbit_depth\x18\t \x01(\x05\x12,\n\ncolor_tags\x18\n \x01(\x0b\x32\x18.cleanplate.v1.ColorTags\x12-\n\x0cpixel_aspect\x18\x0b \x01(\x0b\x32\x17.cleanplate.v1.Rational\x12\x18\n\x10rotation_degrees\x18\x0c \x01(\x05\x12\x13\n\x0b\x66ield_order\x18\r \x01(\t\x12\x15\n\rvariable_rate\x18\x0e \x01(\x08\x12\x19\n\x11\x61udio_track_count\x18\x0f \x01(\x05\x12\r\n\x05\x63odec\x18\x10 \x01(\t\"\xc9\x01\n\tColorTags\x12\x11\n\tprimaries\x18\x01 \x01(\x05\x12\x10\n\x08transfer\x18\x02 \x01(\x05\x12\x0e\n\x06matrix\x18\x03 \x01(\x05\x12-\n\x05range\x18\x04 \x01(\x0e\x32\x1e.cleanplate.v1.ColorTags.Range\x12\x17\n\x0f\x63hroma_location\x18\x05 \x01(\x05\"?\n\x05Range\x12\x15\n\x11RANGE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bRANGE_VIDEO\x10\x01\x12\x0e\n\nRANGE_FULL\x10\x02\"g\n\nFrameRange\x12\x13\n\x0bstart_frame\x18\x01 \x01(\x03\x12\x18\n\x0b\x66rame_count\x18\x02 \x01(\x03H\x00\x88\x01\x01\x12\x1a\n\x12handle_frame_count\x18\x03 \x01(\x05\x42\x0e\n\x0c_frame_count2\xf8\x01\n\x0cMediaService\x12K\n\x08OpenClip\x12\x1e.cleanplate.v1.OpenClipRequest\x1a\x1f.cleanplate.v1.OpenClipResponse\x12N\n\tCloseClip\x12\x1f.cleanplate.v1.CloseClipRequest\x1a .cleanplate.v1.CloseClipResponse\x12K\n\x08GetFrame\x12\x1e.cleanplate.v1.GetFrameRequest\x1a\x1f.cleanplate.v1.GetFrameResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -22,29 +22,29 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cleanplate.v1.media_pb2', _
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_OPENCLIPREQUEST']._serialized_start=44
-  _globals['_OPENCLIPREQUEST']._serialized_end=97
-  _globals['_OPENCLIPRESPONSE']._serialized_start=99
-  _globals['_OPENCLIPRESPONSE']._serialized_end=152
-  _globals['_CLOSECLIPREQUEST']._serialized_start=154
-  _globals['_CLOSECLIPREQUEST']._serialized_end=186
-  _globals['_CLOSECLIPRESPONSE']._serialized_start=188
-  _globals['_CLOSECLIPRESPONSE']._serialized_end=207
-  _globals['_GETFRAMEREQUEST']._serialized_start=210
-  _globals['_GETFRAMEREQUEST']._serialized_end=410
-  _globals['_GETFRAMEREQUEST_ENCODING']._serialized_start=337
-  _globals['_GETFRAMEREQUEST_ENCODING']._serialized_end=410
-  _globals['_GETFRAMERESPONSE']._serialized_start=412
-  _globals['_GETFRAMERESPONSE']._serialized_end=478
-  _globals['_RATIONAL']._serialized_start=480
-  _globals['_RATIONAL']._serialized_end=530
-  _globals['_CLIP']._serialized_start=533
-  _globals['_CLIP']._serialized_end=934
-  _globals['_COLORTAGS']._serialized_start=937
-  _globals['_COLORTAGS']._serialized_end=1138
-  _globals['_COLORTAGS_RANGE']._serialized_start=1075
-  _globals['_COLORTAGS_RANGE']._serialized_end=1138
-  _globals['_FRAMERANGE']._serialized_start=1140
-  _globals['_FRAMERANGE']._serialized_end=1243
-  _globals['_MEDIASERVICE']._serialized_start=1246
-  _globals['_MEDIASERVICE']._serialized_end=1494
+  _globals['_OPENCLIPREQUEST']._serialized_end=145
+  _globals['_OPENCLIPRESPONSE']._serialized_start=147
+  _globals['_OPENCLIPRESPONSE']._serialized_end=200
+  _globals['_CLOSECLIPREQUEST']._serialized_start=202
+  _globals['_CLOSECLIPREQUEST']._serialized_end=234
+  _globals['_CLOSECLIPRESPONSE']._serialized_start=236
+  _globals['_CLOSECLIPRESPONSE']._serialized_end=255
+  _globals['_GETFRAMEREQUEST']._serialized_start=258
+  _globals['_GETFRAMEREQUEST']._serialized_end=458
+  _globals['_GETFRAMEREQUEST_ENCODING']._serialized_start=385
+  _globals['_GETFRAMEREQUEST_ENCODING']._serialized_end=458
+  _globals['_GETFRAMERESPONSE']._serialized_start=460
+  _globals['_GETFRAMERESPONSE']._serialized_end=526
+  _globals['_RATIONAL']._serialized_start=528
+  _globals['_RATIONAL']._serialized_end=578
+  _globals['_CLIP']._serialized_start=581
+  _globals['_CLIP']._serialized_end=982
+  _globals['_COLORTAGS']._serialized_start=985
+  _globals['_COLORTAGS']._serialized_end=1186
+  _globals['_COLORTAGS_RANGE']._serialized_start=1123
+  _globals['_COLORTAGS_RANGE']._serialized_end=1186
+  _globals['_FRAMERANGE']._serialized_start=1188
+  _globals['_FRAMERANGE']._serialized_end=1291
+  _globals['_MEDIASERVICE']._serialized_start=1294
+  _globals['_MEDIASERVICE']._serialized_end=1542
 # @@protoc_insertion_point(module_scope)

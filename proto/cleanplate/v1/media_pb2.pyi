@@ -23,17 +23,24 @@ class OpenClipRequest(google.protobuf.message.Message):
 
     PATH_FIELD_NUMBER: builtins.int
     STREAM_INDEX_FIELD_NUMBER: builtins.int
+    SEQUENCE_RATE_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Absolute path of a video file, a folder of images, or a pattern such as `/media/shot.%04d.exr`."""
     stream_index: builtins.int
     """Video stream, counted among the video streams. Default 0."""
+    @property
+    def sequence_rate(self) -> global___Rational:
+        """Frames a second of images that name none themselves; ignored for other media. Unset is 24/1."""
+
     def __init__(
         self,
         *,
         path: builtins.str = ...,
         stream_index: builtins.int = ...,
+        sequence_rate: global___Rational | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["path", b"path", "stream_index", b"stream_index"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["sequence_rate", b"sequence_rate"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["path", b"path", "sequence_rate", b"sequence_rate", "stream_index", b"stream_index"]) -> None: ...
 
 global___OpenClipRequest = OpenClipRequest
 

@@ -6,16 +6,17 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import click
 from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
-from cleanplate_plugin.client import Client, ClientError
+from cleanplate_plugin.client import Client, ClientError, rational
 
 from cleanplate_server.cli.prompts import PromptCommand, PromptPart, mask_folders, prompt_options, to_prompts
 from cleanplate_server.cli.report import Report
 from cleanplate_server.cli.sessions import Place, connected
-from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType
+from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType, RateType
 
 CODECS = ("prores422hq", "prores4444", "dnxhr-hqx", "ffv1", "h264", "hevc", "png", "exr")
 ENGINE_KINDS = ("segmenter", "propagator", "inpainter", "matter")
@@ -38,6 +39,7 @@ class MediaOptions:
     last: Moment | None = None
     handles: int = 0
     stream: int = 0
+    rate: Fraction | None = None
     deliver: str = ""
     codec: str | None = None
     engine: tuple[tuple[str, str], ...] = ()
@@ -94,7 +96,7 @@ class MediaCommand(PromptCommand):
             refuse_no_prompts(ctx, parts)
         report = Report(as_json=options.as_json, quiet=options.quiet, verbose=options.verbose)
         with connected(ctx.ensure_object(Place), options.folders(parts)) as client:
-            clip = client.open_clip(absolute(options.media), stream_index=options.stream)
+            clip = client.open_clip(absolute(options.media), stream_index=options.stream, sequence_rate=options.rate)
             spec = self._spec(options, parts, clip)
             client.close_clip(clip.name)
             job = run_to_end(client, spec, report)
@@ -110,6 +112,7 @@ class MediaCommand(PromptCommand):
             stream_index=options.stream,
             range=frames,
             effort=EFFORTS[options.effort],
+            sequence_rate=None if options.rate is None else rational(options.rate),
         )
         self._build(spec, options, to_prompts(parts, timeline, frames.start_frame))
         spec.output.path = str(absolute(options.output))
@@ -228,6 +231,7 @@ def _job_options() -> list[click.Parameter]:
         click.Option(["--in", "first"], type=MomentType(), help="First frame, or its timecode."),
         click.Option(["--out", "last"], type=MomentType(), help="Last frame, included, or its timecode."),
         click.Option(["--handles"], type=click.IntRange(0), default=0, metavar="N", help="Spare frames on each side."),
+        click.Option(["--rate"], type=RateType(), help="Frames a second of images that name none; 24 by default."),
         click.Option(["--stream"], type=click.IntRange(0), default=0, metavar="N", help="Video stream, from 0."),
         click.Option(["--codec"], type=click.Choice(CODECS), metavar="CODEC",
                      help=f"{', '.join(CODECS)}; OUT's ending and the source's depth choose."),

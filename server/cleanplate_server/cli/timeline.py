@@ -9,9 +9,8 @@ from pathlib import Path
 import click
 from cleanplate_plugin import takes
 from cleanplate_plugin.documents.opening import open_document
-from cleanplate_plugin.errors import TimelineError
 from cleanplate_plugin.hosts.protocol import HANDLE_FRAMES
-from cleanplate_plugin.timecodes import smpte_rate, timecode_of
+from cleanplate_plugin.timecodes import timecode_of
 from cleanplate_plugin.timeline import Document, Refusal, Span, Use
 
 from cleanplate_server.cli.operations import absolute, feather_option, grow_option, voice_options, work_options
@@ -20,27 +19,11 @@ from cleanplate_server.cli.report import Report
 from cleanplate_server.cli.timeline_files import EditTarget
 from cleanplate_server.cli.timeline_selection import Wanted, fitting, record_timecode
 from cleanplate_server.cli.timeline_work import PlaceCommand, TimelineCommand
-from cleanplate_server.cli.times import Moment, MomentType
+from cleanplate_server.cli.times import Moment, MomentType, RateType
 from cleanplate_server.errors import NotFoundError
 
 _HOSTS = ("resolve", "premiere", "kdenlive")
 _COLUMNS = ("TRACK", "CLIP", "RECORD IN", "RECORD OUT", "FRAMES", "SOURCE IN", "SOURCE OUT", "SPEED", "MEDIA", "")
-
-
-class RateType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
-    """Frames a second: 25, 23.976 or 30000/1001."""
-
-    name = "R"
-
-    def convert(
-        self, value: str | Fraction, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Fraction:  # fmt: skip
-        if isinstance(value, Fraction):
-            return value
-        try:
-            return smpte_rate(value)
-        except TimelineError as error:
-            self.fail(error.sentence, param, ctx)
 
 
 @click.group()

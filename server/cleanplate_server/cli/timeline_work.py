@@ -193,7 +193,7 @@ class Work:
         original = document.original(found)
         media = self._media(original)
         with connected(place, self._folders(media, document)) as client:
-            work = self._prepare(client, _open_clip(client, media), document, original)
+            work = self._prepare(client, _open_clip(client, media, original.media.rate), document, original)
             files = _known_files(client, document) if target.hosts else {}
             self._put(document, work.use, work, work.planned)
             target.rehearse(document, files)
@@ -223,7 +223,7 @@ class Work:
                     f"{job.name} worked on {job.spec.path} and clip '{original.name}' shows {media};"
                     " name the clip that it was made for, or the file that it now shows with --media FILE"
                 )
-            clip = _open_clip(client, media)
+            clip = _open_clip(client, media, original.media.rate)
             files = _known_files(client, document) if target.hosts else {}
         done = self._as_ordered(job)
         work = cleaning.finished(job, clip, cleaning.settle_use(original, clip))
@@ -256,7 +256,7 @@ class Work:
     def _folders(self, media: Path, document: Document) -> list[Path]:
         """Folders that a private server may use."""
         own = media if media.is_dir() else media.parent
-        others = [path.parent for path in _media_paths(document)] if self.options.hosts else []
+        others = [path.parent for path in _media_rates(document)] if self.options.hosts else []
         return [own, self.options.takes_folder or media.parent, *mask_folders(self.parts), *others]
 
     def _prepare(self, client: Client, clip: media_pb2.Clip, document: Document, shown: Use) -> Cleaning:
@@ -320,23 +320,23 @@ class Work:
         })  # fmt: skip
 
 
-def _open_clip(client: Client, media: Path) -> media_pb2.Clip:
-    """What is known of a file; it is not kept open, for nobody clicks in it."""
-    clip = client.open_clip(media)
+def _open_clip(client: Client, media: Path, rate: Fraction) -> media_pb2.Clip:
+    """What is known of a file; it is not kept open, for nobody clicks in it. Images take the timeline's rate."""
+    clip = client.open_clip(media, sequence_rate=rate)
     client.close_clip(clip.name)
     return clip
 
 
-def _media_paths(document: Document) -> list[Path]:
-    """Every file of the timeline that is there."""
+def _media_rates(document: Document) -> dict[Path, Fraction]:
+    """Every file of the timeline that is there, with its rate."""
     uses = [document.original(item) for item in document.items() if isinstance(item, Use)]
-    paths = dict.fromkeys(use.media.path for use in uses)
-    return [path for path in paths if path and path.is_file()]
+    return {use.media.path: use.media.rate for use in uses if use.media.path and use.media.path.is_file()}
 
 
 def _known_files(client: Client, document: Document) -> dict[Path, SourceMedia]:
     """What the timeline's files say of themselves, which a flat file for another program may have to say for them."""
-    return {path: takes.source_media(path, _open_clip(client, path)) for path in _media_paths(document)}
+    rates = _media_rates(document)
+    return {path: takes.source_media(path, _open_clip(client, path, rate)) for path, rate in rates.items()}
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import click
 from cleanplate.v1 import media_pb2
+from cleanplate_plugin.errors import TimelineError
+from cleanplate_plugin.timecodes import smpte_rate
 
 from cleanplate_server.clip import Timecode
 from cleanplate_server.errors import RangeError
@@ -44,6 +46,22 @@ class MomentType(click.ParamType):  # type: ignore[type-arg]  # no generic befor
         if not text.isdigit() and text.count(":") < 2:
             self.fail(f"'{text}' is neither a frame number from 0 nor a timecode HH:MM:SS:FF", param, ctx)
         return Moment(text)
+
+
+class RateType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
+    """Frames a second: 25, 23.976 or 30000/1001."""
+
+    name = "R"
+
+    def convert(
+        self, value: str | Fraction, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Fraction:  # fmt: skip
+        if isinstance(value, Fraction):
+            return value
+        try:
+            return smpte_rate(value)
+        except TimelineError as error:
+            self.fail(error.sentence, param, ctx)
 
 
 @dataclass(frozen=True)

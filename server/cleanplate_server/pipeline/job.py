@@ -64,7 +64,9 @@ class Job:
         Raises:
             NotFoundError, AccessError, MediaError, RangeError.
         """
-        return clip_range(self.spec, probe(self.spec.path, stream_index=self.spec.stream_index))
+        spec = self.spec
+        media = probe(spec.path, stream_index=spec.stream_index, sequence_rate=spec.sequence_rate)
+        return clip_range(spec, media)
 
     @contextmanager
     def plates(self, media: Media) -> Iterator[PlateCache]:

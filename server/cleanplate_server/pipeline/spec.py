@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -85,6 +86,7 @@ class JobSpec:
         operation: what to do.
         output: where it goes.
         stream_index: counted among the video streams.
+        sequence_rate: frames a second of images that name none themselves; None is 24.
         start_frame, frame_count: the range without handles; None is up to the end of the media.
         handle_count: spare frames on each side.
         engines: chosen engines by kind; the registry chooses the others.
@@ -95,6 +97,7 @@ class JobSpec:
     operation: Operation
     output: Output
     stream_index: int = 0
+    sequence_rate: Fraction | None = None
     start_frame: int = 0
     frame_count: int | None = None
     handle_count: int = 0

@@ -28,7 +28,7 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
     Raises:
         InputError, NotFoundError, AccessError, StateError: the first thing that is wrong.
     """
-    media = probe(spec.path, stream_index=spec.stream_index)
+    media = probe(spec.path, stream_index=spec.stream_index, sequence_rate=spec.sequence_rate)
     clip = clip_range(spec, media)
     for kind, name in spec.engines.items():
         registry.check(kind, name)

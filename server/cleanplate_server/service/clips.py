@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 from cleanplate_server.clip import Media
@@ -25,7 +26,7 @@ class _Open:
     """A clip and how many calls use it now; one that was dropped in use is closed by its last user."""
 
     name: str
-    source: tuple[str, int, int]
+    source: tuple[str, int, Fraction | None, int]
     session: ClipSession
     user_count: int = 0
     dropped: bool = False
@@ -64,8 +65,11 @@ class OpenClips:
         self._lock = threading.Lock()
         self._opening = threading.Lock()
 
-    def open(self, path: Path, *, stream_index: int) -> tuple[str, Media]:
+    def open(self, path: Path, *, stream_index: int, sequence_rate: Fraction | None = None) -> tuple[str, Media]:
         """Opens a clip; media that is open, and has not changed since, gives the same clip.
+
+        Args:
+            path, stream_index, sequence_rate: as for ``stages.decode.probe``.
 
         Returns:
             Its name, ``clips/ID``, and what is known of it.
@@ -74,13 +78,14 @@ class OpenClips:
             NotFoundError, AccessError, InputError, MediaError: see ``stages.decode.probe``.
         """
         with self._opening:
-            source = (str(path), stream_index, _changed_ns(path))
+            source = (str(path), stream_index, sequence_rate, _changed_ns(path))
             with self._lock:
                 known = next((clip for clip in self._open.values() if clip.source == source), None)
                 if known:
                     self._open.move_to_end(known.name)
                     return known.name, known.session.media
-            session = ClipSession(probe(path, stream_index=stream_index), self._segmenters)
+            media = probe(path, stream_index=stream_index, sequence_rate=sequence_rate)
+            session = ClipSession(media, self._segmenters)
             clip = _Open(f"clips/{secrets.token_hex(6)}", source, session)
             with self._lock:
                 self._open[clip.name] = clip

@@ -12,6 +12,7 @@ from cleanplate_server.messages import (
     clip_to_message,
     encode_picture,
     prompt_from_message,
+    rate_from_message,
 )
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.clips import OpenClips, Segmenters
@@ -30,7 +31,8 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
 
     def OpenClip(self, request: media_pb2.OpenClipRequest, context: grpc.ServicerContext) -> media_pb2.OpenClipResponse:
         path = self._folders.admit(absolute_path(request.path, "media"), "media")
-        name, media = self._clips.open(path, stream_index=request.stream_index)
+        rate = rate_from_message(request.sequence_rate)
+        name, media = self._clips.open(path, stream_index=request.stream_index, sequence_rate=rate)
         return media_pb2.OpenClipResponse(clip=clip_to_message(name, media))
 
     def CloseClip(

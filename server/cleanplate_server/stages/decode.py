@@ -21,7 +21,7 @@ from cleanplate_server.clip import Media, Plate
 from cleanplate_server.errors import MediaError, RangeError
 from cleanplate_server.stages import containers, sequences
 from cleanplate_server.stages.formats import pixel_format, to_planes
-from cleanplate_server.stages.image_source import ImageSource, other_size, probe_sequence, with_range
+from cleanplate_server.stages.image_source import ASSUMED_RATE, ImageSource, other_size, probe_sequence, with_range
 from cleanplate_server.stages.media_index import FrameIndex, frame_rate, open_media, read_index, video_stream
 
 _log = logging.getLogger(__name__)
@@ -31,12 +31,13 @@ _THREAD_COUNT = min(8, os.cpu_count() or 1)
 _ORDER_SAMPLE = 24
 
 
-def probe(path: Path, *, stream_index: int = 0) -> Media:
+def probe(path: Path, *, stream_index: int = 0, sequence_rate: Fraction | None = None) -> Media:
     """Finds out what a media file, a folder of images or a pattern holds.
 
     Args:
         path: video file, folder of numbered images, or ``shot.%04d.exr``.
         stream_index: counts video streams, cover pictures not counted.
+        sequence_rate: frames a second of images that name none themselves.
 
     Returns:
         The media. ``frame_count`` counts the frames that can be decoded, ``missing_frame_count`` those that a
@@ -49,7 +50,7 @@ def probe(path: Path, *, stream_index: int = 0) -> Media:
         MediaError: not media, damaged, or of a kind that is not supported.
     """
     if sequences.is_pattern(path) or path.is_dir():
-        return probe_sequence(sequences.find(path))
+        return probe_sequence(sequences.find(path), rate=sequence_rate or ASSUMED_RATE)
     if path.exists():
         sequences.reject_single_image(path)
     return _probe_file(path, stream_index)

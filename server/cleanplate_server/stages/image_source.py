@@ -22,20 +22,26 @@ from cleanplate_server.stages.media_index import FrameIndex
 
 _log = logging.getLogger(__name__)
 
-_ASSUMED_RATE = Fraction(24)
+ASSUMED_RATE = Fraction(24)
+"""Frames a second of images that name none, where nobody says it either."""
 _IMAGES_AHEAD = 4
 """A 4K picture in float takes 100 MB."""
 
 
-def probe_sequence(found: sequences.Sequence) -> Media:
-    """What a sequence holds, by its first image; the last one must have the same size."""
+def probe_sequence(found: sequences.Sequence, *, rate: Fraction) -> Media:
+    """What a sequence holds, by its first image; the last one must have the same size.
+
+    Args:
+        found: the images.
+        rate: frames a second, where the images name none.
+    """
     first_image = found.image(0)
     header = sequences.read_header(first_image)
     frame, context = _decode_image(first_image, found.codec)
     last, _ = _decode_image(found.image(found.frame_count - 1), found.codec)
     if (last.height, last.width) != (frame.height, frame.width):
         raise other_size(found.image(found.frame_count - 1), last, (frame.height, frame.width))
-    rate = header.rate or _ASSUMED_RATE
+    rate = header.rate or rate
     return Media(
         path=found.pattern,
         stream_index=0,

@@ -218,6 +218,7 @@ def test_jpeg_sequence_is_full_range_at_an_assumed_rate(tmp_path: Path) -> None:
     folder = write_images(tmp_path / "j", "%03d.jpg", "mjpeg", [numbered_frame(n, "yuvj420p") for n in range(4)])
     media = probe(folder)
     assert (media.tags.full_range, media.rate, media.rate_assumed) == (True, Fraction(24), True)
+    assert probe(folder, sequence_rate=Fraction(25)).rate == 25
     with Decoder(media) as decoder:
         assert [read_number(p.planes[0]) for p in decoder.plates(range(4))] == [0, 1, 2, 3]
 
