@@ -1,8 +1,9 @@
 """Kdenlive 26.08, tried: it imports timecode-absolute ranges from bare paths and subtracts the file's own timecode.
 
 It ignores time warps and drops dissolves, after which the next clip begins at its file's first frame: both are refused.
-The last clip of each track begins there too, so one unseen frame is put after it. Its own exports count from 0 and have
-no available range: they are read like any timeline that does not say where files begin.
+That version starts the last clip of each track there too, a fault of its own that nothing is written around; slip that
+clip by hand, or end the track with one to delete. Its own exports count from 0 and have no available range: they are
+read like any timeline that does not say where files begin.
 """
 
 from __future__ import annotations
@@ -10,15 +11,10 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
-from opentimelineio.opentime import TimeRange
-from opentimelineio.schema import Clip, Timeline, Track
+from opentimelineio.schema import Timeline
 
 from cleanplate_plugin.dialects.base import Played, Written, record_span_played, record_span_written
-from cleanplate_plugin.dialects.numbers import time_of
 from cleanplate_plugin.timeline import Use
-
-GUARD_NAME = "end of track, delete"
-"""Name of the unseen frame."""
 
 
 class Kdenlive:
@@ -49,15 +45,4 @@ class Kdenlive:
         return path.as_posix()
 
     def dress(self, timeline: Timeline, rate: Fraction) -> None:
-        """Puts one unseen frame after the last clip of each track."""
-        for track in timeline.tracks:
-            clips = [item for item in track if isinstance(item, Clip)] if isinstance(track, Track) else []
-            if clips:
-                track.append(_guard(clips[-1], rate))
-
-
-def _guard(last: Clip, rate: Fraction) -> Clip:
-    guard = Clip(name=GUARD_NAME, media_reference=last.media_reference.deepcopy())
-    guard.source_range = TimeRange(last.trimmed_range().start_time, time_of(Fraction(1), rate))
-    guard.enabled = False
-    return guard
+        """Adds nothing: Kdenlive asks for nothing besides clips."""
