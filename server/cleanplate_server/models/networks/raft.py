@@ -27,9 +27,9 @@ from cleanplate_server.models.networks.borders import border_to_multiple
 from cleanplate_server.models.protocols import Flow, Luma
 
 ITERATIONS = 20
-"""Corrections of the guess, as ProPainter makes them; the motion is all but settled after 12."""
+"""Corrections of the guess, as many as ProPainter makes; torchvision's default is 12."""
 LONG_EDGE_PX = 960
-"""Larger pictures are shrunk to this for a `RaftFlow`: memory grows with the fourth power of the edge (0.4 GB here)."""
+"""Larger pictures are shrunk to this for a `RaftFlow`: the comparison, 0.4 GB here, grows by its fourth power."""
 
 _STEP_PX = 8
 _LEAST_PX = 128
