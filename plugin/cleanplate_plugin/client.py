@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -33,6 +35,8 @@ TOKEN_FILE = "token"  # noqa: S105  # a file's name, not a secret
 _CALL_SECONDS = 120.0
 """Longest wait for one answer; opening media on a slow disk may take a while."""
 _GREETING_SECONDS = 5.0
+_PATIENCE_SECONDS = 0.5
+_THREAD_COUNT = 4
 _MESSAGE_BYTES = 256 << 20
 """Masks travel as PNG; a noisy one of an 8K picture stays below this."""
 _ENDED = (job_pb2.Job.SUCCEEDED, job_pb2.Job.FAILED, job_pb2.Job.CANCELLED)
@@ -41,6 +45,7 @@ _JPEG = media_pb2.GetFrameRequest.ENCODING_JPEG
 
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
+T = TypeVar("T")
 
 
 class JobCall(Protocol):
@@ -165,6 +170,7 @@ class Client:
         ]
         self._channel = grpc.insecure_channel(address, options=options)
         self._metadata = (("authorization", f"Bearer {token}"),)
+        self._threads = ThreadPoolExecutor(_THREAD_COUNT, thread_name_prefix="call")
         self._media = media_pb2_grpc.MediaServiceStub(self._channel)
         self._segment = prompt_pb2_grpc.SegmentServiceStub(self._channel)
         self._jobs = job_pb2_grpc.JobServiceStub(self._channel)
@@ -249,9 +255,11 @@ class Client:
 
     def watch(self, name: str) -> Iterator[job_pb2.Job]:
         """The job each time that it changes, until it has ended."""
-        stream = self.open_watch(name)
+        stream = self._apart(lambda: self.open_watch(name))
+        states = iter(stream)
         try:
-            yield from stream
+            while (state := self._apart(lambda: next(states, None))) is not None:
+                yield state
         finally:
             stream.cancel()
 
@@ -288,6 +296,7 @@ class Client:
     def close(self) -> None:
         """Lets go of the connection."""
         self._channel.close()
+        self._threads.shutdown(wait=False)
 
     def __enter__(self) -> Client:
         return self
@@ -299,7 +308,17 @@ class Client:
 
     def _call(self, method: Callable[..., Res], request: Message, *, seconds: float = _CALL_SECONDS) -> Res:
         with _rpc_errors():
-            return method(request, metadata=self._metadata, timeout=seconds)
+            return self._apart(lambda: method(request, metadata=self._metadata, timeout=seconds))
+
+    def _apart(self, call: Callable[[], T]) -> T:
+        """Calls on another thread for the main one, where Ctrl-C may strike: within gRPC it would leave locks held."""
+        if threading.current_thread() is not threading.main_thread():
+            return call()
+        answer = self._threads.submit(call)
+        while True:
+            done, _ = wait([answer], timeout=_PATIENCE_SECONDS)  # Windows lets Ctrl-C through only between waits
+            if done:
+                return answer.result()
 
 
 def rational(value: Fraction) -> media_pb2.Rational:
