@@ -95,15 +95,24 @@ def needed_range(use: Use, part: Span | None, handles: int, media_frame_count: i
     Raises:
         TimelineError: the clip shows frames that the media does not have.
     """
+    whole = Span(0, media_frame_count)
     needed = (use.part(use.whole_part(part)) if part else use).source_span()
-    if not Span(0, media_frame_count).holds(needed):
+    if not whole.holds(needed):
         raise TimelineError(
             f"clip '{use.name}' shows frames {needed.start_frame} to {needed.last_frame} of media that has frames"
             f" 0 to {media_frame_count - 1}; trim the clip, or its transitions, to frames that are there"
         )
+    if use.step.denominator != 1:
+        needed = _widened(needed, whole)
     return media_pb2.FrameRange(
         start_frame=needed.start_frame, frame_count=needed.frame_count, handle_frame_count=handles
     )
+
+
+def _widened(span: Span, whole: Span) -> Span:
+    """One frame more on each side: players differ in how they round positions between frames."""
+    start = max(span.start_frame - 1, whole.start_frame)
+    return Span(start, min(span.stop_frame + 1, whole.stop_frame) - start)
 
 
 def job_spec(

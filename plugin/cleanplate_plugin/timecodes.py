@@ -103,6 +103,17 @@ def timecode_of(frames: int, rate: Fraction, *, drop_frame: bool) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}:{number:0{_digits(rate)}d}"
 
 
+def seems_drop(frames: int, rate: Fraction) -> bool:
+    """Whether a start that is not said to be drop-frame is, by which way of counting makes it a round time.
+
+    Timelines and tapes begin at full seconds: 107892 frames of 29.97 are 01:00:00;00 and 00:59:56:12.
+    """
+    if not can_drop(rate):
+        return False
+    dropped, counted = (timecode_of(frames, rate, drop_frame=drop) for drop in (True, False))
+    return dropped.endswith(";00") and not counted.endswith(":00")
+
+
 def _drop_fields(frames: int, rate: Fraction) -> tuple[str, int]:
     fold = int(rate / _DROP_RATE)
     # Drop-frame keeps step with the clock: ten minutes are 17982 frames of 29.97, without remainder.

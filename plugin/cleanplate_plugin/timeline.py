@@ -60,6 +60,7 @@ class SourceMedia:
         drop_frame: its timecode is written with dropped numbers.
         start_known: False when the timeline does not say where the file begins, so that positions may count from the
             file's first frame or from its timecode; ``settle`` finds out from the file itself.
+        counts_timecode: with ``start_known`` False: positions are timecode for sure, as in an EDL.
     """
 
     path: Path | None
@@ -68,6 +69,7 @@ class SourceMedia:
     frame_count: int | None = None
     drop_frame: bool = False
     start_known: bool = True
+    counts_timecode: bool = False
 
 
 @dataclass(frozen=True)
@@ -292,6 +294,7 @@ def settle(
         frame_count=file_frame_count,
         drop_frame=file_drop_frame,
         start_known=True,
+        counts_timecode=False,
     )
     if use.media.start_known:
         _check_same_file(use, file)
@@ -327,6 +330,8 @@ def _counted_from_first(use: Use, file: SourceMedia) -> Fraction:
     whole = Span(0, file.frame_count)
     from_timecode = replace(use, media=file, source_start=use.source_start - file.start_frame)
     from_first = replace(use, media=file)
+    if use.media.counts_timecode:
+        return from_timecode.source_start
     fitting = {u.source_start for u in (from_timecode, from_first) if whole.holds(u.source_span())}
     if len(fitting) == 1:
         return fitting.pop()

@@ -129,6 +129,11 @@ def test_needed_range_of_a_reversed_clip_counts_upwards() -> None:
     assert (frames.start_frame, frames.frame_count) == (2, 39)
 
 
+def test_needed_range_of_slow_motion_has_a_frame_more_on_each_side() -> None:
+    frames = cleaning.needed_range(replace(_use(), speed=Fraction(1, 2)), None, 0, 100)
+    assert (frames.start_frame, frames.frame_count) == (39, 12)
+
+
 def test_needed_range_of_a_freeze_is_one_frame() -> None:
     frames = cleaning.needed_range(replace(_use(), speed=Fraction(0)), None, 0, 100)
     assert (frames.start_frame, frames.frame_count) == (40, 1)

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 from cleanplate_plugin.errors import TimelineError
-from cleanplate_plugin.timecodes import can_drop, frames_of, smpte_rate, timecode_of
+from cleanplate_plugin.timecodes import can_drop, frames_of, seems_drop, smpte_rate, timecode_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +103,17 @@ def test_timecode_of_any_frame_comes_back(rate: Fraction, frames: int, drop: boo
 def test_timecode_after_a_day_begins_anew() -> None:
     assert timecode_of(DAY * 25, Fraction(25), drop_frame=False) == "00:00:00:00"
     assert timecode_of(-1, NTSC[1], drop_frame=True) == "23:59:59;29"
+
+
+@pytest.mark.parametrize(
+    ("frames", "rate", "drops"),
+    [
+        (107892, Fraction(30000, 1001), True),
+        (108000, Fraction(30000, 1001), False),
+        (0, Fraction(30000, 1001), False),
+        (215784, Fraction(60000, 1001), True),
+        (86400, Fraction(24), False),
+    ],
+)
+def test_start_seems_drop_frame_where_that_makes_it_a_round_time(frames: int, rate: Fraction, drops: bool) -> None:
+    assert seems_drop(frames, rate) is drops

@@ -169,6 +169,12 @@ def test_settle_of_positions_that_may_count_either_way_is_refused(written: int, 
         fitted(replace(USE, media=media, source_start=Fraction(written)), start)
 
 
+def test_settle_of_positions_that_are_timecode_for_sure_needs_no_guess() -> None:
+    media = SourceMedia(FILE.path, Fraction(25), start_known=False, counts_timecode=True)
+    settled = fitted(replace(USE, media=media, source_start=Fraction(200)), 100)
+    assert (settled.source_start, settled.media.counts_timecode) == (100, False)
+
+
 @pytest.mark.parametrize(
     ("start", "count", "rate", "reason"),
     [

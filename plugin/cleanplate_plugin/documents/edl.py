@@ -116,7 +116,7 @@ class EdlDocument:
             return part
         take = piece.takes[-1]
         start = take.media.start_frame - take.source_start
-        media = replace(part.media, start_frame=start, start_known=True)
+        media = replace(part.media, start_frame=start, start_known=True, counts_timecode=False)
         return replace(part, media=media, source_start=part.source_start - start)
 
     def replace(self, use: Use, take: Take, part: Span | None = None) -> None:
@@ -135,7 +135,7 @@ class EdlDocument:
             )
         if take.media.path is None:
             raise AssertionError("a take is a file")
-        known = replace(shown, media=replace(shown.media, start_known=True))
+        known = replace(shown, media=replace(shown.media, start_known=True, counts_timecode=False))
         known.part(span).with_take(by_timecode(take))
         edit = unit.edit or Edit((Piece(Span(0, whole.frame_count)),))
         pieces = [held for other in edit.pieces for held in (_cut(other, span, take) if other == piece else [other])]

@@ -139,7 +139,9 @@ class Unit:
         speed_line = self.speed_line(rate)
         speed = Fraction(1) if speed_line is None else speed_line.factor(rate)
         _check_length(count, held, speed, rate, stated=speed_line is not None)
-        media = SourceMedia(self.path(), rate, drop_frame=main.drops("source_in", rate), start_known=False)
+        media = SourceMedia(
+            self.path(), rate, drop_frame=main.drops("source_in", rate), start_known=False, counts_timecode=True
+        )
         return Use(
             name=self.name,
             place=f"{main.number}:{main.line_number}",

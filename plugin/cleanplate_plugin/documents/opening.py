@@ -22,22 +22,22 @@ def open_document(path: Path, rate: Fraction | None = None) -> Document:
     """Opens a timeline file.
 
     Args:
-        path: ends with .otio, .otioz, .xml, .fcpxml, .edl or .aaf.
+        path: ends with .otio, .otioz, .xml, .fcpxml, .fcpxmld (a folder), .edl or .aaf.
         rate: record frames a second, for an EDL, which does not say it.
 
     Raises:
         TimelineError: not there, of no known kind, or damaged.
     """
-    if not path.is_file():
-        raise TimelineError(f"{path} is not there, or is no file; give a timeline file")
     ending = path.suffix.lower()
+    if not (path.is_file() or (ending == ".fcpxmld" and path.is_dir())):
+        raise TimelineError(f"{path} is not there, or is no file; give a timeline file")
     if ending in (".otio", ".otioz"):
         return OtioDocument.open(path)
     if ending == ".edl":
         return EdlDocument.open(path, rate)
     if ending == ".aaf":
         return open_aaf(path)
-    if ending == ".fcpxml" or (ending == ".xml" and _root_tag(path) == "fcpxml"):
+    if ending in (".fcpxml", ".fcpxmld") or (ending == ".xml" and _root_tag(path) == "fcpxml"):
         return open_fcpxml(path)
     if ending == ".xml" and _root_tag(path) == "xmeml":
         return XmemlDocument.open(path)

@@ -22,6 +22,7 @@ from cleanplate_plugin.documents.otio_json import read_timeline, write_timeline
 from cleanplate_plugin.documents.otio_media import has_takes
 from cleanplate_plugin.documents.saving import write_beside
 from cleanplate_plugin.errors import StaleClipError, TimelineError
+from cleanplate_plugin.timecodes import seems_drop
 from cleanplate_plugin.timeline import Refusal, SourceMedia, Span, Take, Use
 
 _BUNDLED_TIMELINE = "content.otio"
@@ -96,8 +97,8 @@ class OtioDocument:
 
     @property
     def drop_frame(self) -> bool:
-        """Whether the record timecode is written with dropped numbers."""
-        return self._drop_frame
+        """Whether the record timecode is written with dropped numbers, which OTIO does not say: by a round start."""
+        return self._drop_frame or seems_drop(self.start_frame, self.rate)
 
     @property
     def timeline(self) -> Timeline:

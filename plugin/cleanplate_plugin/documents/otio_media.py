@@ -12,7 +12,7 @@ from opentimelineio.url_utils import filepath_from_url
 
 from cleanplate_plugin.dialects.base import Dialect
 from cleanplate_plugin.dialects.numbers import frames_in, range_of
-from cleanplate_plugin.timecodes import smpte_rate
+from cleanplate_plugin.timecodes import seems_drop, smpte_rate
 from cleanplate_plugin.timeline import SourceMedia, Take
 
 METADATA_KEY = "cleanplate"
@@ -59,7 +59,7 @@ def read_media(clip: Clip, reference: MediaReference, folder: Path | None) -> So
     rate = smpte_rate(available.duration.rate)
     start = int(about.get("start_frame", round(frames_in(available.start_time, rate))))
     count = round(frames_in(available.duration, rate))
-    return SourceMedia(path, rate, start, count, bool(about.get("drop_frame", False)))
+    return SourceMedia(path, rate, start, count, bool(about.get("drop_frame", seems_drop(start, rate))))
 
 
 def _rate_without_range(clip: Clip, reference: MediaReference) -> Fraction:

@@ -16,9 +16,9 @@ from cleanplate_plugin.cleaning import Cleaning, Order, media_path, needed_range
 from cleanplate_plugin.client import Client, ClientError, has_ended
 from cleanplate_plugin.errors import PluginError, StaleClipError
 from cleanplate_plugin.gateway.facts import FactsReaders
-from cleanplate_plugin.gateway.placement import placement_of
 from cleanplate_plugin.gateway.refusals import Problem, RefusedError
 from cleanplate_plugin.gateway.shots import WORKING_LIMIT, Announced, Shot, ShotBook
+from cleanplate_plugin.hosts.placement import placement_of
 from cleanplate_plugin.hosts.protocol import HANDLE_FRAMES
 from cleanplate_plugin.takes import clip_rate
 
@@ -177,17 +177,14 @@ class Workshop:
         return prepare(self._client, clip, announced.use, order, part=announced.part)
 
     def _work(self, announced: Announced, attempt: int, cleaning: Cleaning, submitted: Future[None]) -> None:
-        ended: list[job_pb2.Job] = []
-
         def follow(job: job_pb2.Job) -> job_pb2.Job:
             self._book.show_job(announced, attempt, job)
             submitted.set_result(None)
-            ended.append(self._follow(announced, attempt, job))
-            return ended[0]
+            return self._follow(announced, attempt, job)
 
         try:
             take = cleaning.run(self._client, follow)
-            placement = placement_of(announced.use, announced.part, take, ended[0])
+            placement = placement_of(announced.use, announced.part, take)
         except (ClientError, PluginError) as error:
             if submitted.done():
                 self._book.fail(announced, attempt, error.sentence)

@@ -8,16 +8,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Protocol, cast
 
-from cleanplate.v1 import job_pb2, resolve_pb2, shot_pb2
+from cleanplate.v1 import resolve_pb2, shot_pb2
 
 from cleanplate_plugin.errors import HostError, StaleClipError
 from cleanplate_plugin.hosts import resolve_calls as calls
+from cleanplate_plugin.hosts.placement import placement_of
 from cleanplate_plugin.hosts.protocol import HostShot
 from cleanplate_plugin.hosts.resolve_calls import Desk, ask, must
 from cleanplate_plugin.hosts.resolve_facts import HOST_NAME, fingerprint, shot_from_facts
 from cleanplate_plugin.hosts.resolve_otio import OpenDocument, place_in_new_timeline
 from cleanplate_plugin.hosts.resolve_placing import (
-    MARK,
     NotUndoneError,
     Order,
     is_ours,
@@ -26,13 +26,12 @@ from cleanplate_plugin.hosts.resolve_placing import (
     place_as_take,
 )
 from cleanplate_plugin.hosts.resolve_reading import product_of, read_current, read_item, version_of
-from cleanplate_plugin.timeline import Span, Take
+from cleanplate_plugin.timeline import Take
 
 if TYPE_CHECKING:
     from fusionscript import Resolve, TimelineItem
 
 _STUDIO = "DaVinci Resolve Studio"
-_DELIVERIES = {"patch": job_pb2.DELIVERY_PATCH, "matte": job_pb2.DELIVERY_MATTE}
 
 
 class _Module(Protocol):
@@ -145,7 +144,7 @@ class ResolveHost:
         return _clip_facts(desk, _item(desk, identity))
 
     def place(self, shot: HostShot, take: Take) -> str:
-        return self.place_media(shot, placement_of(shot, take))
+        return self.place_media(shot, placement_of(shot.use, shot.part, take))
 
     def place_media(self, shot: HostShot, placement: shot_pb2.Placement) -> str:
         """Places what the gateway, or ``placement_of``, has settled; else as ``place``."""
@@ -203,29 +202,6 @@ class ResolveHost:
     def _build_anew(self, desk: Desk, order: Order) -> str:
         made = place_in_new_timeline(desk, order, self._work_folder, self._open_document)
         return f"{order.path.name} is in the new timeline '{made}'; this one stays as it was"
-
-
-def placement_of(shot: HostShot, take: Take) -> shot_pb2.Placement:
-    """Settles where a take goes, for a shot that did not come through the gateway.
-
-    Raises:
-        TimelineError: the take does not hold what the clip shows.
-    """
-    covered = shot.part or Span(0, shot.use.frame_count)
-    shown = shot.use.part(covered).with_take(take)
-    job = str(take.about.get("job", "")).removeprefix("jobs/") or take.label
-    return shot_pb2.Placement(
-        path=str(take.media.path),
-        start_frame=shown.source_frame(0),
-        frame_count=shown.source_span(Span(0, covered.frame_count)).frame_count,
-        record_offset=covered.start_frame,
-        record_frame_count=covered.frame_count,
-        whole_clip=covered == Span(0, shot.use.frame_count),
-        delivery=_DELIVERIES.get(str(take.about.get("delivery")), job_pb2.DELIVERY_PLATE),
-        marker_name="Cleanplate",
-        marker_note=f"{take.label}; {take.media.path}",
-        marker_data=f"{MARK}{job}",
-    )
 
 
 def _restored(desk: Desk, item: TimelineItem, name: str) -> str:

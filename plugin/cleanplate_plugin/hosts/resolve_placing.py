@@ -16,6 +16,7 @@ from cleanplate.v1 import job_pb2, shot_pb2
 
 from cleanplate_plugin.errors import HostError, PluginError
 from cleanplate_plugin.hosts import resolve_calls as calls
+from cleanplate_plugin.hosts.placement import MARK
 from cleanplate_plugin.hosts.resolve_calls import Desk, ask, must
 from cleanplate_plugin.hosts.resolve_facts import use_from_facts
 from cleanplate_plugin.hosts.resolve_reading import read_item
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 BIN_NAME = "Cleanplate"
 """Of the media pool's folder for clean media, and of the track above."""
-MARK = "cleanplate:"
-"""What our markers' data and our media's comments begin with."""
 
 _COLOUR = ("IDT", "Input Color Space", "Input Gamma", "Data Level")
 """Clip attributes that a new import forgets; empty where the project does not use them."""

@@ -76,7 +76,7 @@ def test_open_counts_sources_by_timecode_and_record_from_the_first_event(tmp_pat
     one, two, three = _items(document)
     assert (document.name, document.start_frame, document.drop_frame) == ("cuts", 10 * HOUR, False)
     assert (one.name, one.record_span, one.source_frame(0)) == ("A001_C001.mov", Span(0, 24), HOUR + 96)
-    assert one.media == SourceMedia(Path("/media/A001_C001.mov"), R24, start_known=False)
+    assert one.media == SourceMedia(Path("/media/A001_C001.mov"), R24, start_known=False, counts_timecode=True)
     assert (two.name, two.media.path) == ("B002", None)
     assert (three.record_start, three.name) == (72, one.name)
     assert _settled(one).source_span() == Span(96, 24)

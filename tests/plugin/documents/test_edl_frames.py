@@ -49,7 +49,7 @@ def _written(draw: st.DrawFn) -> tuple[str, Fraction, list[Use]]:
         if speed != 1:
             lines.append(f"M2   R{number}  {float(speed * round(rate)):05.1f}  {tc(source)}")
         lines.append(f"* {'TO' if fade else 'FROM'} CLIP NAME: clip {number}")
-        media = SourceMedia(None, rate, drop_frame=drop, start_known=False)
+        media = SourceMedia(None, rate, drop_frame=drop, start_known=False, counts_timecode=True)
         first = Fraction(source + length - 1 if speed < 0 else source)
         uses.append(
             Use(f"clip {number}", "", 1, at, count, rate, media, first, speed, fade_in_frames=fade)
