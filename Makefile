@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 PROTO_VENV := build/proto-venv
+PANEL := tests/plugin/premiere
+PANEL_STAMP := build/panel/.set-up
 PROTOS := $(wildcard proto/cleanplate/v1/*.proto)
 
 .PHONY: help setup demo test test-hosts lint types bench bench-quality proto clean
@@ -16,7 +18,8 @@ PROTOS := $(wildcard proto/cleanplate/v1/*.proto)
 help:
 	@echo "make setup          a .venv with everything in it"
 	@echo "make demo           click, track, fill on a shot of its own making; figures, picture, media"
-	@echo "make test           all tests; those that need melt or luajit skip where these are not installed"
+	@echo "make test           all tests; those that need melt, luajit or node (20 or later, npm) skip where these are not"
+	@echo "                    installed: apt-get install melt luajit nodejs npm"
 	@echo "make test-hosts     timelines in Kdenlive and Blender; root on Debian, 3 GB in HOSTS_SID=$(HOSTS_SID), minutes"
 	@echo "make lint types     ruff, mypy --strict"
 	@echo "make bench          frames per second and peak memory (QUICK=1 for a short look)"
@@ -35,8 +38,15 @@ $(STAMP): pyproject.toml
 demo: setup
 	$(BIN)/cleanplate demo -o demo-out
 
-test: setup
+test: setup $(PANEL_STAMP)
 	$(BIN)/python -m pytest -m "not hosts"
+
+# What checks the panel of Premiere: its published types and a compiler. Without npm, or without packages, its tests skip.
+$(PANEL_STAMP): $(PANEL)/package-lock.json
+	mkdir -p $(@D)
+	@if ! command -v npm >/dev/null; then echo "no npm: the panel's tests skip"; \
+	elif npm ci --silent --no-audit --no-fund --prefix $(PANEL); then touch $@; \
+	else echo "npm could not fetch the panel's packages: its type check skips"; fi
 
 test-hosts: setup
 	tests/hosts/set_up.sh "$(abspath $(HOSTS_SID))"
@@ -74,5 +84,5 @@ $(PROTO_VENV)/.set-up:
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo-out bench-out .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist demo-out bench-out $(PANEL)/node_modules .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find proto server plugin tests -name __pycache__ -type d -prune -exec rm -rf {} +

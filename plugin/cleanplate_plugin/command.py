@@ -170,11 +170,17 @@ def status(place: Place) -> None:
 
 @resolve.command()
 @click.option("--click", "clicks", type=_Pixels("X,Y"), multiple=True, help="On what is to go; may be given again.")
-@click.option("--outside", type=_Pixels("X,Y"), multiple=True, help="On what is to stay.")
+@click.option("--not", "outside", type=_Pixels("X,Y"), multiple=True, help="On what is to stay.")
 @click.option("--box", type=_Pixels("X0,Y0,X1,Y1"), help="Around what is to go.")
-@click.option("--delivery", type=click.Choice(list(_DELIVERIES)), default="plate", show_default=True)
+@click.option("--deliver", "delivery", type=click.Choice(list(_DELIVERIES)), default="plate", show_default=True)
 @click.option("--effort", type=click.Choice(list(_EFFORTS)), default="balanced", show_default=True)
-@click.option("--takes-folder", type=click.Path(path_type=Path), help="Default: Cleanplate beside the media.")
+@click.option(
+    "--takes",
+    "takes_folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Default: Cleanplate beside the media.",
+)
 @click.pass_obj
 def remove(
     place: Place,
@@ -193,7 +199,7 @@ def remove(
     meant = Clicks(clicks, outside, corners)
     wishes = Wishes(_DELIVERIES[delivery], _EFFORTS[effort], takes_folder.absolute() if takes_folder else None)
     if outside and not meant.are_given:
-        raise click.UsageError("--outside alone says nothing; give --click or --box as well")
+        raise click.UsageError("--not alone says nothing; give --click or --box as well")
     with _sentences(), place.host() as host:
         if meant.are_given:
             with Client.discover(place.state_folder, private=False) as client:

@@ -193,7 +193,6 @@ class Registry:
 
         return _Entry(info, build, row)
 
-
     def _association(self, row: WeightsRow) -> _Entry[Propagator]:
         info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
 

@@ -90,7 +90,7 @@ class _AnyTake(dict[str, dict[str, str | float]]):
         return {"Frames": "16", "Start TC": "01:00:00:00"}
 
 
-@pytest.mark.parametrize("clicks", [[], ["--click", "40,30"], ["--box", "30,20,50,44", "--outside", "2,2"]])
+@pytest.mark.parametrize("clicks", [[], ["--click", "40,30"], ["--box", "30,20,50,44", "--not", "2,2"]])
 def test_remove_places_a_take(server: tuple[Path, Gateway], media: Path, clicks: list[str]) -> None:
     studio = Studio(server, media)
 
@@ -106,7 +106,7 @@ def test_remove_places_a_take(server: tuple[Path, Gateway], media: Path, clicks:
 def test_remove_of_a_patch_lies_above(server: tuple[Path, Gateway], media: Path) -> None:
     studio = Studio(server, media)
 
-    code, out, _ = studio.run("remove", "--click", "40,30", "--delivery", "patch")
+    code, out, _ = studio.run("remove", "--click", "40,30", "--deliver", "patch")
 
     assert (code, "video track 2" in out) == (0, True)
 
@@ -174,7 +174,7 @@ def test_remove_without_a_server_says_how_to_start_one(
 
 
 def test_remove_with_outside_alone_is_a_usage_error(server: tuple[Path, Gateway], media: Path) -> None:
-    assert Studio(server, media).run("remove", "--outside", "4,4")[0] == 2
+    assert Studio(server, media).run("remove", "--not", "4,4")[0] == 2
 
 
 def test_status_tells_the_clip(server: tuple[Path, Gateway], media: Path) -> None:
