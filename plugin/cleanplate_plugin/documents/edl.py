@@ -15,7 +15,8 @@ from pathlib import Path
 from cleanplate_plugin.documents.edl_events import read_units, renumber
 from cleanplate_plugin.documents.edl_kept import BEGIN, END, Edit, Piece, write_kept
 from cleanplate_plugin.documents.edl_lines import split_lines
-from cleanplate_plugin.documents.edl_units import Refused, Unit, by_timecode, take_use
+from cleanplate_plugin.documents.edl_units import Unit, by_timecode, take_use
+from cleanplate_plugin.documents.refused import Refused
 from cleanplate_plugin.documents.saving import write_beside
 from cleanplate_plugin.errors import StaleClipError, TimelineError
 from cleanplate_plugin.timeline import Refusal, Span, Take, Use

@@ -23,21 +23,10 @@ from cleanplate_plugin.documents.edl_lines import (
     Speed,
     read_path,
 )
+from cleanplate_plugin.documents.refused import Refused
 from cleanplate_plugin.timeline import SourceMedia, Span, Take, Use
 
 _LONGEST_REEL = 32
-
-
-class Refused(Exception):
-    """Why an event cannot be cleaned.
-
-    Args:
-        reason: the rest of a sentence that begins with the clip's name.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from enum import Enum
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
+from cleanplate_plugin.documents.refused import Refused
 from cleanplate_plugin.documents.xmeml_values import (
     TICKS_PER_SECOND,
     number_text,
@@ -27,18 +28,6 @@ from cleanplate_plugin.documents.xmeml_values import (
 
 _SAME_FRAME = Fraction(1, 100)
 """Ticks may be rounded; frames are millions of ticks long."""
-
-
-class Refused(Exception):
-    """Why a clip cannot be cleaned where it stands.
-
-    Args:
-        reason: the rest of a sentence that begins with the clip's name.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
 
 
 class Domain(Enum):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from xml.etree.ElementTree import Element
 
-from cleanplate_plugin.documents.xmeml_clock import Clock, Refused, read_clock
+from cleanplate_plugin.documents.refused import Refused
+from cleanplate_plugin.documents.xmeml_clock import Clock, read_clock
 from cleanplate_plugin.documents.xmeml_notes import TrackNote, find_note
 from cleanplate_plugin.documents.xmeml_values import (
     TICKS_PER_SECOND,
