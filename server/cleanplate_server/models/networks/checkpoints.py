@@ -21,7 +21,8 @@ _WRAPPER = "module."
 """What DataParallel puts before every name."""
 _GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
 """How torch names what it refuses."""
-_COUNTER = "num_batches_tracked"
+_OPTIONAL = ("num_batches_tracked", "mean", "std", "mean3d")
+"""Last parts of names that files may lack: counters of batch norm, and constants of colour."""
 
 # plain numbers in training logs beside the weights; nothing of them can run
 _PLAIN_NUMBERS = [np.dtype, np.float64(0).__reduce__()[0], *{type(np.dtype(kind)) for kind in "bBhHiIlLqQefd?"}]
@@ -58,7 +59,7 @@ def read_state(path: Path, *, page: str = "") -> dict[str, Tensor]:
 def layout(entries: Iterable[tuple[str, str, tuple[int, ...]]]) -> str:
     """The fingerprint of a state dict's entries, whatever their values.
 
-    Counters of batch norm are left out: files from before PyTorch 0.4.1 have none.
+    Counters and constants are left out: some published files have them and some do not.
 
     Args:
         entries: name, dtype such as ``float32``, shape.
@@ -66,7 +67,7 @@ def layout(entries: Iterable[tuple[str, str, tuple[int, ...]]]) -> str:
     Returns:
         64 hex digits.
     """
-    kept = (entry for entry in entries if not entry[0].endswith(_COUNTER))
+    kept = (entry for entry in entries if entry[0].rpartition(".")[2] not in _OPTIONAL)
     lines = sorted(f"{name} {dtype} {','.join(map(str, shape))}" for name, dtype, shape in kept)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
