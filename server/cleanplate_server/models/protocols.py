@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -181,6 +181,15 @@ class MaskedFrames(Frames, Protocol):
 
     def hole_box(self, frame: int) -> Box | None:
         """Bounding box of the hole, None without one; needs no decoding."""
+
+
+@runtime_checkable
+class CleanedFrames(MaskedFrames, Protocol):
+    """Masked frames of which a person gave some clean: those have no hole, and are worth a look from any distance."""
+
+    @property
+    def clean_frames(self) -> tuple[int, ...]:
+        """Numbers of the frames that were given clean, ascending."""
 
 
 class FlowEstimator(Protocol):

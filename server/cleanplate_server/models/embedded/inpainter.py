@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
@@ -28,6 +28,7 @@ from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.protocols import (
     RGB,
     Box,
+    CleanedFrames,
     CleanRegion,
     Effort,
     EngineInfo,
@@ -39,6 +40,8 @@ from cleanplate_server.models.protocols import (
 
 _NEAR = (1, 2, 4, 7)
 _FAR_GROWTH = 1.125
+_STRIDE = 1.5
+"""Growth of the steps on the way to a frame that was given clean."""
 _PROBES = 4096
 _LEAST_MASS = 1e-3
 _SURROUNDINGS_PX = 32
@@ -96,6 +99,7 @@ class PlateFiller:
         self._folder = folder
         self._camera = camera
         self._settings = settings
+        self._given = shot.clean_frames if isinstance(shot, CleanedFrames) else ()
         self._reader = SourceReader(shot)
         self._anchoring = Lock()
 
@@ -184,10 +188,31 @@ class PlateFiller:
                 for source in follow(target, look, frames, layer=layer.seen, velocity=layer.velocity):
                     found.append(candidate(target, source, number))
         seen = [made for made in found if made is not None]
+        seen += self._given_candidates(target, layers[0], {made.source.view.frame for made in seen})
         missing = target.hole[target.inner].copy()
         for made in seen:
             missing &= ~made.seen
         return seen + self._far_candidates(target, layers[0], missing) if missing.any() else seen
+
+    def _given_candidates(self, target: Target, layer: Layer, reached: set[int]) -> list[Candidate]:
+        """From frames that a person cleaned and no ladder reached: over ever wider steps, else in one."""
+        look, made = partial(self._look, target), list[Candidate | None]()
+        for way in (1, -1):
+            given = [frame for frame in self._given if (frame - target.frame) * way > 0 and frame not in reached]
+            path = self._path_to(target.frame, given, way)
+            steps = follow(target, look, path, layer=layer.seen, velocity=layer.velocity)
+            walked = {source.view.frame: source for source in steps}
+            for frame in given:
+                sources = [walked[frame]] if frame in walked else follow(target, look, [frame], layer=layer.seen)
+                made += [candidate(target, source, 0) for source in sources]
+        return [one for one in made if one is not None]
+
+    def _path_to(self, start: int, given: list[int], way: int) -> list[int]:
+        """Given frames in one direction and steps to the last of them, nearest first."""
+        last = max((abs(frame - start) for frame in given), default=0)
+        steps = ladder(start, self._shot.frames, way, growth=_STRIDE)
+        between = set(takewhile(lambda step: abs(step - start) < last, steps))
+        return sorted(between | set(given), key=lambda frame: abs(frame - start))
 
     def _far_candidates(self, target: Target, layer: Layer, missing: Mask) -> list[Candidate]:
         """Goes on to the shot's ends for what is still missing, with the layer that most of the surroundings are in."""
