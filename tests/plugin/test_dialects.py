@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from cleanplate_plugin.dialects.base import Played, Written
 from cleanplate_plugin.dialects.known import OURS, dialect_named, dialect_of, host_dialects
+from cleanplate_plugin.documents.opening import open_document
 from cleanplate_plugin.documents.otio_file import OtioDocument
 from cleanplate_plugin.errors import TimelineError
 from cleanplate_plugin.timecodes import smpte_rate
@@ -103,6 +104,18 @@ def test_export_for_a_host_shows_the_same(name: str, data: st.DataObject) -> Non
     assert host_frames(text, name) == [
         [shown(use)[use.record_start + k][1] for k in range(use.frame_count)] for use in before
     ]
+
+
+@given(timelines())
+@modest
+def test_export_as_fcp7_xml_shows_the_same(drawn: Made) -> None:
+    document = made(drawn)
+    with tempfile.TemporaryDirectory() as folder:
+        document.export(Path(folder) / "edit.xml", "fcp7")
+        after = open_document(Path(folder) / "edit.xml")
+    kept, before = uses_of(after.items()), uses_of(document.items())
+    assert [shown(use) for use in kept] == [shown(use) for use in before]
+    assert (after.rate, after.start_frame) == (document.rate, document.start_frame)
 
 
 @pytest.mark.parametrize("name", HOSTS)

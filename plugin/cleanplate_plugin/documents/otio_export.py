@@ -67,6 +67,22 @@ def flatten(
     return flat
 
 
+def clips_as_shown(
+    timeline: Timeline, setting: Setting, dialect: Dialect, *, files: Mapping[Path, SourceMedia]
+) -> list[Use]:  # fmt: skip
+    """Every video clip with what it shows, tracks of ours too, for a format that is written from neutral clips.
+
+    Args:
+        timeline, setting, dialect, files: as for ``flatten``.
+
+    Raises:
+        UnsupportedClipError: a clip that cannot be said.
+    """
+    target = _Target(dialect, files)
+    placed = [p for number, track in enumerate(timeline.video_tracks(), 1) for p in list_track(track, number, setting)]
+    return [_meant(each, target) for each in placed]
+
+
 def _write_clip(placed: Placed, target: _Target, setting: Setting) -> None:
     use = _meant(placed, target)
     clip: Clip = placed.item

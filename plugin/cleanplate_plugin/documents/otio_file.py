@@ -14,18 +14,22 @@ from opentimelineio.schema import Clip, Timeline
 
 from cleanplate_plugin import conform
 from cleanplate_plugin.dialects.base import Dialect
-from cleanplate_plugin.dialects.known import dialect_named, dialect_of
+from cleanplate_plugin.dialects.known import OURS, dialect_named, dialect_of
 from cleanplate_plugin.dialects.numbers import frames_in
-from cleanplate_plugin.documents.otio_export import absolute_references, flatten
+from cleanplate_plugin.documents.otio_export import absolute_references, clips_as_shown, flatten
 from cleanplate_plugin.documents.otio_items import Placed, Setting, list_items, read_original, record_rate
 from cleanplate_plugin.documents.otio_json import read_timeline, write_timeline
 from cleanplate_plugin.documents.otio_media import has_takes
 from cleanplate_plugin.documents.saving import write_beside
+from cleanplate_plugin.documents.xmeml_writing import write_xmeml
 from cleanplate_plugin.errors import StaleClipError, TimelineError
 from cleanplate_plugin.timecodes import seems_drop
 from cleanplate_plugin.timeline import Refusal, SourceMedia, Span, Take, Use
 
 _BUNDLED_TIMELINE = "content.otio"
+
+FCP7 = "fcp7"
+"""Name of the export as FCP7 XML, for programs that read no OpenTimelineIO."""
 
 
 class OtioDocument:
@@ -181,14 +185,22 @@ class OtioDocument:
         """Writes the timeline for one host, each clip with what it shows alone.
 
         Args:
-            path: ends with .otio.
-            dialect_name: ``resolve``, ``premiere`` or ``kdenlive``.
+            path: ends with .otio, or .xml for ``fcp7``.
+            dialect_name: ``resolve``, ``premiere`` or ``kdenlive``; or ``fcp7`` for FCP7 XML: its picture, with speeds
+                and dissolves, without effects, titles and sound.
             files: what is known of media from the files themselves; needed where the timeline does not say where its
                 files begin, or counts from 0 although they have timecode.
 
         Raises:
             TimelineError: the host cannot be told some clip, which the sentence names; nothing was written.
         """
+        if dialect_name == FCP7:
+            clips = clips_as_shown(self._timeline, self._setting, OURS, files=files or {})
+            write_xmeml(
+                path, clips, name=self.name, rate=self.rate, start_frame=self.start_frame,
+                drop_frame=self.drop_frame, size=None,
+            )  # fmt: skip
+            return
         dialect = dialect_named(dialect_name)
         _write(flatten(self._timeline, self._setting, dialect, start_frame=self.start_frame, files=files or {}), path)
 

@@ -22,7 +22,7 @@ from cleanplate_server.cli.timeline_work import PlaceCommand, TimelineCommand
 from cleanplate_server.cli.times import Moment, MomentType, RateType
 from cleanplate_server.errors import NotFoundError
 
-_HOSTS = ("resolve", "premiere", "kdenlive")
+_HOSTS = ("resolve", "premiere", "kdenlive", "fcp7")
 _COLUMNS = ("TRACK", "CLIP", "RECORD IN", "RECORD OUT", "FRAMES", "SOURCE IN", "SOURCE OUT", "SPEED", "MEDIA", "")
 
 
@@ -60,7 +60,8 @@ def _edit_options() -> list[click.Parameter]:
         *_selection_options(),
         click.Option(["--media"], default="", metavar="FILE", help="Where the clip's media lies now."),
         click.Option(["--for", "hosts"], type=click.Choice(_HOSTS), multiple=True,
-                     help="Write a flat .otio beside EDIT2 too, as this program reads it."),
+                     help="Write a flat .otio beside EDIT2 too, as this program reads it; fcp7 is an .xml of"
+                     " the picture alone."),
         _rate_option(),
     ]  # fmt: skip
 

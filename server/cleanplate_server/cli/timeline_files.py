@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanplate_plugin.documents.otio_file import OtioDocument
+from cleanplate_plugin.documents.otio_file import FCP7, OtioDocument
 from cleanplate_plugin.errors import TimelineError
 from cleanplate_plugin.timeline import Document, SourceMedia
 
@@ -31,8 +31,11 @@ class EditTarget:
 
     @property
     def flat_paths(self) -> dict[str, Path]:
-        """By host: ``edit.otio`` has ``edit.resolve.otio`` beside it."""
-        return {host: self.path.with_name(f"{self.path.stem}.{host}.otio") for host in self.hosts}
+        """By host: ``edit.otio`` has ``edit.resolve.otio`` beside it, and ``edit.fcp7.xml`` for FCP7 XML."""
+        endings = {FCP7: ".xml"}
+        return {
+            host: self.path.with_name(f"{self.path.stem}.{host}{endings.get(host, '.otio')}") for host in self.hosts
+        }
 
     def check(self) -> None:
         """Refuses a target that cannot be written.
@@ -90,7 +93,7 @@ class EditTarget:
         for host, path in flat.items():
             if not isinstance(document, OtioDocument):
                 raise TimelineError(
-                    f"--for {host} writes OpenTimelineIO, which {self.path.name} is not;"
+                    f"--for {host} is made from OpenTimelineIO, which {self.path.name} is not;"
                     " give the edit as .otio, or leave --for out and bring the edit itself into the program"
                 )
             document.export(path, host, files=files)
