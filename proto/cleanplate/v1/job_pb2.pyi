@@ -498,6 +498,7 @@ class RemoveOperation(google.protobuf.message.Message):
     PROMPTS_FIELD_NUMBER: builtins.int
     GROW_PX_FIELD_NUMBER: builtins.int
     FEATHER_PX_FIELD_NUMBER: builtins.int
+    CLEAN_PLATES_FIELD_NUMBER: builtins.int
     grow_px: builtins.int
     """Pixels that masks are grown by before filling; unset lets the server choose by the picture's size, and it says how much."""
     feather_px: builtins.int
@@ -506,21 +507,52 @@ class RemoveOperation(google.protobuf.message.Message):
     def prompts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[cleanplate.v1.prompt_pb2.Prompt]:
         """At least one; objects are told apart by their ids."""
 
+    @property
+    def clean_plates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CleanPlate]:
+        """Frames that somebody painted or shot without the objects; at most one for each frame. Default none."""
+
     def __init__(
         self,
         *,
         prompts: collections.abc.Iterable[cleanplate.v1.prompt_pb2.Prompt] | None = ...,
         grow_px: builtins.int | None = ...,
         feather_px: builtins.int | None = ...,
+        clean_plates: collections.abc.Iterable[global___CleanPlate] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "feather_px", b"feather_px", "grow_px", b"grow_px"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "feather_px", b"feather_px", "grow_px", b"grow_px", "prompts", b"prompts"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "clean_plates", b"clean_plates", "feather_px", b"feather_px", "grow_px", b"grow_px", "prompts", b"prompts"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_feather_px", b"_feather_px"]) -> typing.Literal["feather_px"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_grow_px", b"_grow_px"]) -> typing.Literal["grow_px"] | None: ...
 
 global___RemoveOperation = RemoveOperation
+
+@typing.final
+class CleanPlate(google.protobuf.message.Message):
+    """A picture that shows one frame without the objects. It is registered to the frame, fills the frame's own hole, and is
+    a source for the others of its shot.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: builtins.int
+    PATH_FIELD_NUMBER: builtins.int
+    frame: builtins.int
+    """Frame, from 0 in the media."""
+    path: builtins.str
+    """Absolute path of an image file of the clip's size: PNG, TIFF, EXR, DPX or JPEG. Its values are taken as RGB in the
+    media's own transfer, 1.0 (or the greatest code value) as nominal white. It must be opaque inside the hole.
+    """
+    def __init__(
+        self,
+        *,
+        frame: builtins.int = ...,
+        path: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["frame", b"frame", "path", b"path"]) -> None: ...
+
+global___CleanPlate = CleanPlate
 
 @typing.final
 class TrackOperation(google.protobuf.message.Message):
@@ -557,6 +589,7 @@ class FillOperation(google.protobuf.message.Message):
     MASKS_PATH_FIELD_NUMBER: builtins.int
     GROW_PX_FIELD_NUMBER: builtins.int
     FEATHER_PX_FIELD_NUMBER: builtins.int
+    CLEAN_PLATES_FIELD_NUMBER: builtins.int
     masks_path: builtins.str
     """Absolute path of a folder of PNGs, a pattern, or a matte file. One mask for each frame of the range (or of the
     whole media), of the clip's size; 128 and above is hole.
@@ -565,15 +598,20 @@ class FillOperation(google.protobuf.message.Message):
     """Pixels that masks are grown by; default 0: nothing outside the given masks changes."""
     feather_px: builtins.int
     """Width of the soft edge inside the mask in pixels; default 0."""
+    @property
+    def clean_plates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CleanPlate]:
+        """As in RemoveOperation."""
+
     def __init__(
         self,
         *,
         masks_path: builtins.str = ...,
         grow_px: builtins.int | None = ...,
         feather_px: builtins.int | None = ...,
+        clean_plates: collections.abc.Iterable[global___CleanPlate] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "feather_px", b"feather_px", "grow_px", b"grow_px"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "feather_px", b"feather_px", "grow_px", b"grow_px", "masks_path", b"masks_path"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "clean_plates", b"clean_plates", "feather_px", b"feather_px", "grow_px", b"grow_px", "masks_path", b"masks_path"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_feather_px", b"_feather_px"]) -> typing.Literal["feather_px"] | None: ...
     @typing.overload
@@ -612,6 +650,7 @@ class Output(google.protobuf.message.Message):
     DELIVERY_FIELD_NUMBER: builtins.int
     OVERWRITE_FIELD_NUMBER: builtins.int
     OMIT_AUDIO_FIELD_NUMBER: builtins.int
+    UNSEEN_PATH_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Absolute path; its ending picks the container. A folder or a pattern for image sequences."""
     codec: builtins.str
@@ -622,6 +661,11 @@ class Output(google.protobuf.message.Message):
     """Replace a file that is there. Default false: such a job is refused."""
     omit_audio: builtins.bool
     """Leave the source's sound out of a plate, for timelines whose sound is a clip of its own. Default false."""
+    unseen_path: builtins.str
+    """Absolute path of a folder to write maps into of what no frame of the range shows: %05d.png for each frame (255 = no
+    frame shows it) and overview.png. For remove and fill. Delivering MATTE fills nothing, so the maps are an estimate
+    then. Empty writes none.
+    """
     def __init__(
         self,
         *,
@@ -630,8 +674,9 @@ class Output(google.protobuf.message.Message):
         delivery: global___Delivery.ValueType = ...,
         overwrite: builtins.bool = ...,
         omit_audio: builtins.bool = ...,
+        unseen_path: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["codec", b"codec", "delivery", b"delivery", "omit_audio", b"omit_audio", "overwrite", b"overwrite", "path", b"path"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["codec", b"codec", "delivery", b"delivery", "omit_audio", b"omit_audio", "overwrite", b"overwrite", "path", b"path", "unseen_path", b"unseen_path"]) -> None: ...
 
 global___Output = Output
 
@@ -699,6 +744,8 @@ class Take(google.protobuf.message.Message):
     FRAME_COUNT_FIELD_NUMBER: builtins.int
     START_TIMECODE_FIELD_NUMBER: builtins.int
     ENGINES_FIELD_NUMBER: builtins.int
+    UNSEEN_PATH_FIELD_NUMBER: builtins.int
+    UNSEEN_SHARE_FIELD_NUMBER: builtins.int
     path: builtins.str
     """Absolute path of the media."""
     manifest_path: builtins.str
@@ -709,6 +756,10 @@ class Take(google.protobuf.message.Message):
     """Frames in the media."""
     start_timecode: builtins.str
     """Of its first frame; empty when the source has none."""
+    unseen_path: builtins.str
+    """Absolute path of the folder of maps of what no frame shows; empty when none were asked for."""
+    unseen_share: builtins.float
+    """Share of the hole pixels that no frame shows, 0 to 1; unset where nothing was filled."""
     @property
     def engines(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___EngineUse]:
         """Which engine ran for each kind."""
@@ -722,8 +773,12 @@ class Take(google.protobuf.message.Message):
         frame_count: builtins.int = ...,
         start_timecode: builtins.str = ...,
         engines: collections.abc.Iterable[global___EngineUse] | None = ...,
+        unseen_path: builtins.str = ...,
+        unseen_share: builtins.float | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["engines", b"engines", "frame_count", b"frame_count", "manifest_path", b"manifest_path", "masks_path", b"masks_path", "path", b"path", "start_timecode", b"start_timecode"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_unseen_share", b"_unseen_share", "unseen_share", b"unseen_share"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_unseen_share", b"_unseen_share", "engines", b"engines", "frame_count", b"frame_count", "manifest_path", b"manifest_path", "masks_path", b"masks_path", "path", b"path", "start_timecode", b"start_timecode", "unseen_path", b"unseen_path", "unseen_share", b"unseen_share"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["_unseen_share", b"_unseen_share"]) -> typing.Literal["unseen_share"] | None: ...
 
 global___Take = Take
 
