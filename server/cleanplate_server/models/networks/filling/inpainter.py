@@ -1,0 +1,266 @@
+"""Any network that fills windows of frames, as an inpainter.
+
+Held at a time: one window (``Schedule.local_limit`` local frames and ``reference_limit`` references at most, at the
+size that the network sees, 11 + 10 as a rule), the holes' surroundings as filled in the few windows that a frame can
+lie in (three as a rule), and one native crop of a frame. None of it grows with the shot.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from cleanplate_server.models.embedded.survey import CameraPath, walk
+from cleanplate_server.models.networks.filling.display import DisplayCurve, fit_curve
+from cleanplate_server.models.networks.filling.regions import Region, Size, plan_region, union
+from cleanplate_server.models.networks.filling.rim import RIM_PX, meet_rim
+from cleanplate_server.models.networks.filling.schedule import ShotWindow
+from cleanplate_server.models.networks.filling.texture import REACH_PX, add_texture
+from cleanplate_server.models.networks.filling.unseen import find_unseen
+from cleanplate_server.models.networks.filling.window_network import Clip, Holes, WindowNetwork
+from cleanplate_server.models.protocols import (
+    RGB,
+    Box,
+    CleanedFrames,
+    CleanRegion,
+    Effort,
+    EngineInfo,
+    Mask,
+    MaskedFrames,
+    Tick,
+)
+
+REFERENCE_LIMITS: dict[Effort, int] = {"fast": 4, "balanced": 10, "best": 20}
+"""References of a window at most."""
+
+_PLAN_FILE = "network-plan.json"
+_LEVEL_FRAMES = 16
+_LEVELS_EACH = 4096
+_LEVELS_MARGIN_PX = 64
+_CROSS = np.asarray(cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), np.uint8)
+
+
+@dataclass(frozen=True)
+class ShotPlan:
+    """What the first pass settles for a shot, kept in its folder, so that a later start goes on alike.
+
+    Args:
+        curve: from the plate's levels to a screen's.
+        budget_bytes: what a window may need.
+    """
+
+    curve: DisplayCurve
+    budget_bytes: int
+
+    def save(self, file: Path) -> None:
+        """Writes beside the target and renames."""
+        part = file.with_suffix(".part")
+        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        part.replace(file)
+
+    @classmethod
+    def load(cls, file: Path) -> ShotPlan:
+        """Reads what ``save`` wrote."""
+        stored = json.loads(file.read_text(encoding="utf-8"))
+        return cls(DisplayCurve(**stored["curve"]), int(stored["budget_bytes"]))
+
+
+class NetworkInpainter:
+    """A fill network as an ``Inpainter``.
+
+    Args:
+        network: with its weights.
+        info: name, licence, weights.
+        effort: how many references each window has.
+        budget_bytes: what a window may need; larger regions are seen smaller.
+    """
+
+    def __init__(
+        self, network: WindowNetwork, info: EngineInfo, *, budget_bytes: int, effort: Effort = "balanced"
+    ) -> None:
+        self._network = network
+        self._info = info
+        self._budget_bytes = budget_bytes
+        self._reference_limit = REFERENCE_LIMITS[effort]
+
+    @property
+    def info(self) -> EngineInfo:
+        return self._info
+
+    def survey(self, shot: MaskedFrames, folder: Path, tick: Tick) -> NetworkFiller:
+        """Walks the shot once for the camera's motion, and settles the shot's levels; see ``Inpainter.survey``."""
+        camera = walk(shot, folder, tick)
+        file = folder / _PLAN_FILE
+        if not file.exists():
+            ShotPlan(fit_curve(sample_levels(shot)), self._budget_bytes).save(file)
+        plan = ShotPlan.load(file)
+        return NetworkFiller(
+            shot, self._network, plan, camera=camera, reference_limit=self._reference_limit, name=self._info.name
+        )
+
+
+class NetworkFiller:
+    """A surveyed shot; see ``Filler``.
+
+    Args:
+        shot: frames and holes.
+        network: fills windows.
+        plan: what the survey settled.
+        camera: the background's motion, which tells what is never seen.
+        reference_limit: references of a window at most.
+        name: of the engine, for remarks.
+    """
+
+    def __init__(
+        self, shot: MaskedFrames, network: WindowNetwork, plan: ShotPlan, *, camera: CameraPath, reference_limit: int,
+        name: str,
+    ) -> None:  # fmt: skip
+        self._shot = shot
+        self._network = network
+        self._plan = plan
+        self._camera = camera
+        self._schedule = replace(network.schedule, reference_limit=reference_limit)
+        self._given: Sequence[int] = shot.clean_frames if isinstance(shot, CleanedFrames) else ()
+        self._name = name
+        self._done: OrderedDict[int, dict[int, RGB]] = OrderedDict()
+        self._kept_windows = math.ceil(self._schedule.local_limit / self._schedule.stride)
+
+    def fill(self, window: range) -> Iterator[CleanRegion]:
+        """Fills the frames of a window that have a hole, in order."""
+        for frame in window:
+            box = self._shot.hole_box(frame)
+            if box is not None:
+                yield self._clean(frame, box)
+
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the shot before it is filled; needs no decoding."""
+        smaller: list[tuple[float, int, Region]] = []
+        for centre in self._schedule.centres(self._shot.frames):
+            window = self._window(centre)
+            if union(self._shot.hole_box(frame) for frame in window.local) is not None:
+                region = self._region(window)
+                smaller += [(region.scale, centre, region)] if region.scale > 1 else []
+        if not smaller:
+            return ()
+        scale, centre, region = max(smaller, key=lambda found: found[0])
+        height, width = region.box.size
+        return (
+            f"{self._name} saw the {width} x {height} pixels around the hole at {region.seen[1]} x {region.seen[0]}"
+            f" (1/{scale:.2f}, the least of all, near frame {centre});"
+            " fine texture there is taken from the hole's surroundings",
+        )
+
+    def _clean(self, frame: int, box: Box) -> CleanRegion:
+        hole = self._shot.mask(frame)
+        windows = [self._window(centre) for centre in self._schedule.centres_over(frame, self._shot.frames)]
+        regions = [self._region(window) for window in windows]
+        scale = max(region.scale for region in regions)
+        near = self._near(box, regions, scale)
+        total, mass = np.zeros((*near.size, 3), np.float64), 0.0
+        for window, region in zip(windows, regions, strict=True):
+            weight = window.weight(frame)
+            total += weight * region.enlarge(self._filled(window, region)[frame], near)
+            mass += weight
+        fill = (total / mass).astype(np.float32)
+        plate = self._plan.curve.show(self._shot.rgb(frame, near))
+        fill = meet_rim(fill, plate, hole[near.slices], scale=scale)
+        shown = self._textured(frame, box, near, fill, scale)
+        rgb = np.where(hole[box.slices][..., None], self._plan.curve.restore(shown), self._shot.rgb(frame, box))
+        return CleanRegion(frame, box, rgb.astype(np.float32), find_unseen(self._shot, self._camera, frame, box))
+
+    def _near(self, box: Box, regions: Sequence[Region], scale: float) -> Box:
+        """A hole's box and its rim, as far as every window shows it."""
+        grown = box.grown(math.ceil(RIM_PX * scale), self._shot.size)
+        for region in regions:
+            grown = _common(grown, region.box)
+        return grown
+
+    def _textured(self, frame: int, box: Box, near: Box, fill: RGB, scale: float) -> RGB:
+        """The hole's box as a screen shows it, with fine texture where the network saw less than the plate has."""
+        if scale <= 1:
+            return fill[_within(box, near).slices]
+        wide = box.grown(math.ceil(REACH_PX * scale), self._shot.size)
+        picture = self._plan.curve.show(self._shot.rgb(frame, wide)).copy()
+        hole = self._shot.mask(frame)
+        picture[_within(near, wide).slices][hole[near.slices]] = fill[hole[near.slices]]
+        return add_texture(picture, hole[wide.slices], scale=scale)[_within(box, wide).slices]
+
+    def _window(self, centre: int) -> ShotWindow:
+        return self._schedule.window(centre, self._shot.frames, self._given)
+
+    def _region(self, window: ShotWindow) -> Region:
+        holes = union(self._shot.hole_box(frame) for frame in window.local)
+        assert holes is not None, "a window is filled for a frame that has a hole"
+        count = self._schedule.local_limit + len(window.references)
+
+        def fits(size: Size) -> bool:
+            return self._network.bytes_needed(size, count) <= self._plan.budget_bytes
+
+        return plan_region(holes, self._shot.size, self._network.sizes, fits=fits)
+
+    def _filled(self, window: ShotWindow, region: Region) -> dict[int, RGB]:
+        """The local frames that have a hole, as the network made them; the last few windows are kept."""
+        if window.centre not in self._done:
+            self._done[window.centre] = self._run(window, region)
+            while len(self._done) > self._kept_windows:
+                self._done.popitem(last=False)
+        self._done.move_to_end(window.centre)
+        return self._done[window.centre]
+
+    def _run(self, window: ShotWindow, region: Region) -> dict[int, RGB]:
+        local = [*window.local, *[window.local[-1]] * (self._network.least_local - len(window.local))]
+        frames, holes = self._look([*local, *window.references], region)
+        filled = self._network.fill(frames, holes, len(local))
+        wanted = [frame for frame in window.local if self._shot.hole_box(frame) is not None]
+        # cut free of the whole, which would be kept with them
+        return {frame: filled[frame - window.local.start].copy() for frame in wanted}
+
+    def _look(self, frames: Sequence[int], region: Region) -> tuple[Clip, Holes]:
+        """Frames and holes as the network gets them."""
+        clip = np.empty((len(frames), *region.padded, 3), np.float32)
+        holes = np.empty((len(frames), *region.padded), np.bool_)
+        for place, frame in enumerate(frames):
+            shown = np.nan_to_num(self._plan.curve.show(self._shot.rgb(frame, region.box)))
+            hole = region.shrink_hole(self._shot.mask(frame)[region.box.slices])
+            # what lies beyond black and white was never seen in training
+            clip[place] = region.pad(np.clip(region.shrink(shown), 0, 1))
+            grown = grow_cross(hole, self._network.grown_px)
+            holes[place] = region.pad(grown[..., None].astype(np.float32))[..., 0] > 0
+        return clip, holes
+
+
+def sample_levels(shot: MaskedFrames) -> NDArray[np.float32]:
+    """Some known pixels from around the holes of some frames over the whole shot: float32 [n, 3]."""
+    holed = [frame for frame in shot.frames if shot.hole_box(frame) is not None] or list(shot.frames)
+    found: list[NDArray[np.float32]] = []
+    for frame in holed[:: max(1, len(holed) // _LEVEL_FRAMES)]:
+        whole = Box(0, 0, shot.size[1], shot.size[0])
+        box = (shot.hole_box(frame) or whole).grown(_LEVELS_MARGIN_PX, shot.size)
+        known = shot.rgb(frame, box)[~shot.mask(frame)[box.slices]]
+        found.append(known[:: max(1, len(known) // _LEVELS_EACH)])
+    return np.concatenate(found)
+
+
+def grow_cross(hole: Mask, times: int) -> Mask:
+    """Grows a hole by a 3 x 3 cross so many times."""
+    if not times:
+        return hole
+    grown = cv2.dilate(hole.astype(np.uint8), _CROSS, iterations=times)
+    return np.asarray(grown > 0, np.bool_)
+
+
+def _common(one: Box, other: Box) -> Box:
+    return Box(max(one.x0, other.x0), max(one.y0, other.y0), min(one.x1, other.x1), min(one.y1, other.y1))
+
+
+def _within(box: Box, outer: Box) -> Box:
+    """A box counted from the corner of another."""
+    return Box(box.x0 - outer.x0, box.y0 - outer.y0, box.x1 - outer.x0, box.y1 - outer.y0)
