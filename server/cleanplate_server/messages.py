@@ -16,6 +16,7 @@ from cleanplate_server.clip import Media
 from cleanplate_server.errors import InputError, MaskError, NotFoundError, PromptError
 from cleanplate_server.models.protocols import Box, Candidate, Effort, EngineKind, Mask, Point, Prompt, Stroke
 from cleanplate_server.pipeline.spec import (
+    CleanPlate,
     Delivery,
     FillOperation,
     JobSpec,
@@ -28,7 +29,7 @@ from cleanplate_server.pipeline.spec import (
 )
 from cleanplate_server.stages.viewing import Picture
 
-PathRole = Literal["media", "mask", "masks", "output"]
+PathRole = Literal["media", "mask", "masks", "clean plate", "output", "maps"]
 """What a path in a message is for."""
 
 Admit = Callable[[Path, PathRole], Path]
@@ -259,6 +260,7 @@ def spec_to_message(spec: JobSpec) -> job_pb2.JobSpec:
             delivery=job_pb2.Delivery.Value(f"DELIVERY_{spec.output.delivery.upper()}"),
             overwrite=spec.output.overwrite,
             omit_audio=spec.output.omit_audio,
+            unseen_path=str(spec.output.unseen_path or ""),
         ),
         engines=[job_pb2.EngineChoice(kind=kind, name=name) for kind, name in sorted(spec.engines.items())],
         effort=job_pb2.Effort.Value(f"EFFORT_{spec.effort.upper()}"),
@@ -286,6 +288,8 @@ def take_to_message(take: Take) -> job_pb2.Take:
         frame_count=take.frame_count,
         start_timecode=take.start_timecode,
         engines=uses,
+        unseen_path=str(take.unseen_path or ""),
+        unseen_share=take.unseen_share,
     )
 
 
@@ -294,19 +298,27 @@ def prompts_of(operation: Operation) -> tuple[Prompt, ...]:
     return () if isinstance(operation, FillOperation) else operation.prompts
 
 
+def clean_plates_of(operation: Operation) -> tuple[CleanPlate, ...]:
+    """The clean plates of any operation; none where nothing is filled."""
+    return operation.clean_plates if isinstance(operation, RemoveOperation | FillOperation) else ()
+
+
 def _operation_from_message(message: job_pb2.JobSpec, admit: Admit) -> Operation:
     kind = message.WhichOneof("operation")
     if kind == "remove":
         remove = message.remove
         prompts = _prompts(remove.prompts, admit, needed=True)
-        return RemoveOperation(prompts, _pixels(remove, "grow_px"), _pixels(remove, "feather_px"))
+        plates = _clean_plates(remove.clean_plates, admit)
+        return RemoveOperation(prompts, _pixels(remove, "grow_px"), _pixels(remove, "feather_px"), plates)
     if kind == "track":
         return TrackOperation(
             _prompts(message.track.prompts, admit, needed=True), _pixels(message.track, "grow_px") or 0
         )
     if kind == "fill":
         masks = admit(absolute_path(message.fill.masks_path, "masks"), "masks")
-        return FillOperation(masks, _pixels(message.fill, "grow_px") or 0, _pixels(message.fill, "feather_px") or 0)
+        plates = _clean_plates(message.fill.clean_plates, admit)
+        grow_px, feather_px = _pixels(message.fill, "grow_px"), _pixels(message.fill, "feather_px")
+        return FillOperation(masks, grow_px or 0, feather_px or 0, plates)
     if kind == "matte":
         return MatteOperation(_prompts(message.matte.prompts, admit, needed=False))
     raise InputError("the job says not what to do; set one of remove, track, fill, matte")
@@ -314,8 +326,11 @@ def _operation_from_message(message: job_pb2.JobSpec, admit: Admit) -> Operation
 
 def _write_operation(message: job_pb2.JobSpec, operation: Operation) -> None:
     prompts = [prompt_to_message(prompt) for prompt in prompts_of(operation)]
+    plates = [job_pb2.CleanPlate(frame=plate.frame, path=str(plate.path)) for plate in clean_plates_of(operation)]
     if isinstance(operation, RemoveOperation):
-        remove = job_pb2.RemoveOperation(prompts=prompts, grow_px=operation.grow_px, feather_px=operation.feather_px)
+        remove = job_pb2.RemoveOperation(
+            prompts=prompts, grow_px=operation.grow_px, feather_px=operation.feather_px, clean_plates=plates
+        )
         message.remove.CopyFrom(remove)
     elif isinstance(operation, TrackOperation):
         message.track.CopyFrom(job_pb2.TrackOperation(prompts=prompts, grow_px=operation.grow_px))
@@ -323,6 +338,7 @@ def _write_operation(message: job_pb2.JobSpec, operation: Operation) -> None:
         message.fill.masks_path = str(operation.masks_path)
         message.fill.grow_px = operation.grow_px
         message.fill.feather_px = operation.feather_px
+        message.fill.clean_plates.extend(plates)
     else:
         message.matte.CopyFrom(job_pb2.MatteOperation(prompts=prompts))
 
@@ -332,6 +348,16 @@ def _prompts(messages: Iterable[prompt_pb2.Prompt], admit: Admit, *, needed: boo
     if needed and not prompts:
         raise PromptError("the job has no prompt; click on the object, draw a box or a stroke, or give a mask")
     return prompts
+
+
+def _clean_plates(messages: Iterable[job_pb2.CleanPlate], admit: Admit) -> tuple[CleanPlate, ...]:
+    plates: dict[int, CleanPlate] = {}
+    for message in messages:
+        if message.frame in plates:
+            raise InputError(f"frame {message.frame} has two clean plates; leave one out")
+        path = admit(absolute_path(message.path, "clean plate"), "clean plate")
+        plates[message.frame] = CleanPlate(message.frame, path)
+    return tuple(plates.values())
 
 
 def _pixels(
@@ -362,7 +388,10 @@ def _output_from_message(message: job_pb2.JobSpec, admit: Admit) -> Output:
             f" leave it unset{'' if soft else ' or give PLATE, PATCH or MATTE'}"
         )
     path = admit(absolute_path(output.path, "output"), "output")
-    return Output(path, output.codec, delivery, output.overwrite, output.omit_audio)
+    unseen = admit(absolute_path(output.unseen_path, "maps"), "maps") if output.unseen_path else None
+    if unseen and soft:
+        raise InputError(f"a {kind} job fills nothing and has no maps of what no frame shows; leave unseen_path empty")
+    return Output(path, output.codec, delivery, output.overwrite, output.omit_audio, unseen)
 
 
 def _engines_from_message(choices: Iterable[job_pb2.EngineChoice]) -> dict[EngineKind, str]:

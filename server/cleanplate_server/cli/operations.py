@@ -13,7 +13,16 @@ import click
 from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
 from cleanplate_plugin.client import Client, ClientError, rational
 
-from cleanplate_server.cli.prompts import PromptCommand, PromptPart, mask_folders, prompt_options, to_prompts
+from cleanplate_server.cli.prompts import (
+    PromptCommand,
+    PromptPart,
+    clean_plate_folders,
+    clean_plate_option,
+    mask_folders,
+    prompt_options,
+    to_clean_plates,
+    to_prompts,
+)
 from cleanplate_server.cli.report import Report
 from cleanplate_server.cli.sessions import Place, connected
 from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType, RateType
@@ -46,6 +55,8 @@ class MediaOptions:
     effort: str = "balanced"
     grow: int | None = None
     feather: int | None = None
+    clean_plate: tuple[PromptPart, ...] = ()
+    unseen: str = ""
     overwrite: bool = False
     click: tuple[PromptPart, ...] = ()
     outside: tuple[PromptPart, ...] = ()
@@ -61,7 +72,8 @@ class MediaOptions:
         """Folders that a private server may use: those of every file that was named."""
         named = [absolute(path) for path in (self.media, self.masks) if path]
         media = [path if path.is_dir() else path.parent for path in named]
-        return [*media, absolute(self.output).parent, *mask_folders(parts)]
+        written = [absolute(path).parent for path in (self.output, self.unseen) if path]
+        return [*media, *written, *mask_folders(parts), *clean_plate_folders(self.clean_plate)]
 
 
 SpecBuilder = Callable[[job_pb2.JobSpec, MediaOptions, list[prompt_pb2.Prompt]], None]
@@ -115,6 +127,10 @@ class MediaCommand(PromptCommand):
             sequence_rate=None if options.rate is None else rational(options.rate),
         )
         self._build(spec, options, to_prompts(parts, timeline, frames.start_frame))
+        operation = spec.remove if spec.HasField("remove") else spec.fill
+        if options.clean_plate:
+            operation.clean_plates.extend(to_clean_plates(options.clean_plate, timeline))
+        spec.output.unseen_path = str(absolute(options.unseen)) if options.unseen else ""
         spec.output.path = str(absolute(options.output))
         spec.output.codec = options.codec or ""
         spec.output.overwrite = options.overwrite
@@ -261,6 +277,17 @@ def feather_option(default: str) -> click.Parameter:
     )
 
 
+def _unseen_options() -> list[click.Parameter]:
+    """What to do where no frame shows the background: show it, give it."""
+    return [
+        clean_plate_option(),
+        click.Option(
+            ["--unseen"], default="", metavar="FOLDER",
+            help="Maps of what no frame shows, and an overview; with --deliver matte an estimate, without filling.",
+        ),
+    ]  # fmt: skip
+
+
 def _build_remove(spec: job_pb2.JobSpec, options: MediaOptions, prompts: list[prompt_pb2.Prompt]) -> None:
     operation = job_pb2.RemoveOperation(prompts=prompts, grow_px=options.grow, feather_px=options.feather)
     spec.remove.CopyFrom(operation)
@@ -287,7 +314,7 @@ def media_commands() -> list[click.Command]:
             "remove", _build_remove, needs_prompts=True,
             params=[_media_argument(), *prompt_options(), *_job_options(), _deliver_option(),
                     grow_option("the picture's size chooses, and it is told"),
-                    feather_option("the picture's size chooses"), *voice_options()],
+                    feather_option("the picture's size chooses"), *_unseen_options(), *voice_options()],
             help="Click to clean media: find the object, follow it, fill what was behind it.",
         ),
         MediaCommand(
@@ -300,7 +327,7 @@ def media_commands() -> list[click.Command]:
             "fill", _build_fill,
             params=[_media_argument(), click.Argument(["masks"], metavar="MASKS"), *_job_options(), _deliver_option(),
                     grow_option("0 by default, so nothing outside MASKS changes"),
-                    feather_option("0 by default"), *voice_options()],
+                    feather_option("0 by default"), *_unseen_options(), *voice_options()],
             help="Fill under given masks: a folder, a pattern or a matte file, one mask for each frame.",
         ),
         MediaCommand(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from cleanplate.v1 import prompt_pb2
+from cleanplate.v1 import job_pb2, prompt_pb2
 
 from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType
 from cleanplate_server.errors import PromptError
@@ -179,6 +179,32 @@ def _refuse_second(prompt: prompt_pb2.Prompt, kind: str) -> None:
         )
 
 
+def clean_plate_option() -> click.Option:
+    """A frame that somebody painted."""
+    return click.Option(
+        ["--clean-plate"], type=PromptType("clean plate", "FILE", 0), multiple=True,
+        help="A picture of frame F without the object, painted or shot; fills F and is a source for the others.",
+    )  # fmt: skip
+
+
+def to_clean_plates(parts: Iterable[PromptPart], timeline: MediaTimeline) -> list[job_pb2.CleanPlate]:
+    """One clean plate for each option.
+
+    Raises:
+        RangeError: a timecode that the media does not have.
+    """
+    plates = []
+    for part in parts:
+        assert part.moment is not None
+        plates.append(job_pb2.CleanPlate(frame=timeline.frame(part.moment), path=os.path.abspath(part.text)))  # noqa: PTH100
+    return plates
+
+
 def mask_folders(parts: Iterable[tuple[int, PromptPart]]) -> list[Path]:
     """Folders of the mask files that were named."""
     return [Path(os.path.abspath(part.text)).parent for _, part in parts if part.kind == "mask"]  # noqa: PTH100
+
+
+def clean_plate_folders(parts: Iterable[PromptPart]) -> list[Path]:
+    """Folders of the clean plates that were named."""
+    return [Path(os.path.abspath(part.text)).parent for part in parts]  # noqa: PTH100

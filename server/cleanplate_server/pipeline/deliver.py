@@ -11,6 +11,7 @@ from cleanplate_server.models.protocols import EngineInfo, EngineKind
 from cleanplate_server.pipeline.job import Job
 from cleanplate_server.pipeline.manifest import manifest_path, write_manifest
 from cleanplate_server.pipeline.spec import Delivery, EngineUse, Take
+from cleanplate_server.pipeline.unseen import Unseen, check_maps
 from cleanplate_server.stages.composite import PlatePatch, empty_plate, paste
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.encode import (
@@ -54,6 +55,7 @@ class Delivering:
         target = Target(output.path, codec, overwrite=output.overwrite or _is_own_output(job, output.path))
         media = clip.media
         check_target(target, media, audio=output.keeps_audio(delivery))
+        check_maps(job)
         return cls(target, delivery, delivery_format(codec, media, delivery), delivery_tags(codec, media, delivery))
 
     @property
@@ -65,6 +67,7 @@ class Delivering:
 def deliver(
     job: Job, clip: ClipRange, how: Delivering, patches: Iterable[PlatePatch], *,
     engines: Iterable[tuple[EngineKind, EngineInfo]], masks_path: Path | None,
+    unseen: Unseen | None = None, unseen_path: Path | None = None,
 ) -> Take:  # fmt: skip
     """Writes the media, beside its place and renamed, then the manifest.
 
@@ -72,6 +75,8 @@ def deliver(
         patches: in order of frames; frames without one are the plate, or empty for patches and mattes.
         engines: which ran, for the manifest.
         masks_path: folder of the masks that were used.
+        unseen: what no frame shows, where that is known.
+        unseen_path: folder of the maps of it.
     """
     media = clip.media
     audio = job.spec.output.keeps_audio(how.delivery)
@@ -84,7 +89,10 @@ def deliver(
             job.ledger.progress("encode", done, len(clip.frames))
     uses = tuple(EngineUse(kind, info) for kind, info in engines)
     beside = manifest_path(how.target.path)
-    write_manifest(beside, job.spec, clip, uses, notes=tuple(job.notes), codec=how.target.codec)
+    share = unseen.share if unseen else None
+    write_manifest(
+        beside, job.spec, clip, uses, notes=tuple(job.notes), codec=how.target.codec, unseen=(share, unseen_path)
+    )
     start = media.start_timecode
     return Take(
         path=how.target.path,
@@ -94,6 +102,8 @@ def deliver(
         start_timecode=str(start + clip.frames.start) if start else "",
         engines=uses,
         notes=tuple(job.notes),
+        unseen_path=unseen_path,
+        unseen_share=share,
     )
 
 

@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from cleanplate_server.clip import ColorTags, Media, PixelFormat
-from cleanplate_server.models.protocols import CleanRegion, Filler, Inpainter, Tick
+from cleanplate_server.clip import ClipRange, ColorTags, Media, PixelFormat
+from cleanplate_server.models.protocols import CleanRegion, EngineInfo, EngineKind, Filler, Inpainter, Tick
+from cleanplate_server.pipeline.deliver import Delivering
+from cleanplate_server.pipeline.given_plates import fit_given
 from cleanplate_server.pipeline.job import Job
+from cleanplate_server.pipeline.mattes import hole_mattes
+from cleanplate_server.pipeline.spec import CleanPlate
+from cleanplate_server.pipeline.unseen import (
+    Shots,
+    Unseen,
+    expect,
+    expected_unseen,
+    filled_unseen,
+    survey_folder,
+    tell_expected,
+    tell_unseen,
+)
+from cleanplate_server.stages.clean_plates import FittedPlate
 from cleanplate_server.stages.composite import PlatePatch, composite, patch, soft_edge
+from cleanplate_server.stages.coverage import Outlook
 from cleanplate_server.stages.decode import Decoder
-from cleanplate_server.stages.plates import MaskedShot, PlateCache
+from cleanplate_server.stages.plates import CleanedShot, PlateCache
+from cleanplate_server.stages.unseen import COUNTS, pack_unseen
 from cleanplate_server.stages.windows import (
+    Array,
     MaskFiles,
     cut_windows,
     pack_patches,
-    read_arrays,
     unpack_patches,
     window_name,
     write_arrays,
@@ -35,10 +52,12 @@ class FillWork:
         shot: frame numbers.
         holes: what is to be filled.
         inpainter: the engine.
-        folder: of the job; surveys and windows are kept below it.
+        folder: of the job; windows are kept below it.
+        survey_folder: of this shot alone.
         feather_px: soft edge inside the hole.
         patch_layer: format and tags of patches with alpha; None composites in the plate's own format.
         cache_bytes: limit of the plates kept.
+        given: frames that a person cleaned.
     """
 
     media: Media
@@ -46,9 +65,11 @@ class FillWork:
     holes: MaskFiles
     inpainter: Inpainter
     folder: Path
+    survey_folder: Path
     feather_px: int
     patch_layer: tuple[PixelFormat, ColorTags] | None
     cache_bytes: int
+    given: Mapping[int, FittedPlate] = field(default_factory=dict)
     _open: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
     _plates: PlateCache | None = field(default=None, init=False, repr=False)
     _filler: Filler | None = field(default=None, init=False, repr=False)
@@ -56,25 +77,34 @@ class FillWork:
     def survey(self, tick: Tick) -> None:
         """The first pass over the shot."""
         self._plates = PlateCache(self._open.enter_context(Decoder(self.media)), self.cache_bytes)
-        folder = self.folder / "survey" / window_name(self.shot)
-        folder.mkdir(parents=True, exist_ok=True)
-        frames = MaskedShot(self._plates, self.media, self.shot, self.holes)
-        self._filler = self.inpainter.survey(frames, folder, tick)
+        frames = CleanedShot(self._plates, self.media, self.shot, self.holes, given=self.given)
+        self._filler = self.inpainter.survey(frames, self.survey_folder, tick)
 
     def __call__(self, window: range, tick: Tick) -> Path:
         if self._filler is None:
             self.survey(lambda frame: None)
         assert self._filler is not None
         unseen = hole = 0
-        patches = []
-        for region in self._filler.fill(window):
-            patches.append(self._patch(region))
+        arrays: dict[str, Array] = {}
+        for region in self._regions(self._filler, window):
+            arrays |= pack_patches([self._patch(region)]) | pack_unseen(region)
             unseen += int(region.unseen.sum())
             hole += int(self.holes.mask(region.frame).sum())
             tick(region.frame)
         file = self.folder / "inpaint" / f"{window_name(window)}.npz"
-        write_arrays(file, pack_patches(patches) | {"unseen": np.array([unseen, hole], np.int32)})
+        write_arrays(file, arrays | {COUNTS: np.array([unseen, hole], np.int32)})
         return file
+
+    def _regions(self, filler: Filler, window: range) -> Iterator[CleanRegion]:
+        """What the engine fills, and what was given in its place."""
+        filled = filler.fill(window)
+        for frame in window:
+            plate = self.given.get(frame)
+            if plate is not None:
+                yield plate.over(next(filled) if plate.rest(self.holes.mask(frame)).any() else None)
+            elif self.holes.box(frame) is not None:
+                yield next(filled)
+        assert next(filled, None) is None
 
     def close(self) -> None:
         """Closes the media."""
@@ -90,22 +120,58 @@ class FillWork:
         return patch(plate, region, alpha, self.media, format=format, tags=tags)
 
 
-def fill_holes(
-    job: Job, media: Media, shots: Sequence[tuple[range, MaskFiles]], inpainter: Inpainter, *,
-    feather_px: int, patch_layer: tuple[PixelFormat, ColorTags] | None,
-) -> list[Path]:  # fmt: skip
-    """Fills every hole and gives the window files in order; windows that are there already are kept.
+@dataclass(frozen=True)
+class Made:
+    """Patches for the holes of a clip.
 
-    Says with a note what share of the holes no frame of its shot shows.
+    Args:
+        patches: in order of frames.
+        engines: which made them.
+        unseen: what no frame shows; None where nobody asked and nothing was filled.
     """
+
+    patches: Iterable[PlatePatch]
+    engines: tuple[tuple[EngineKind, EngineInfo], ...]
+    unseen: Unseen | None
+
+
+def make_patches(
+    job: Job, clip: ClipRange, how: Delivering, shots: Shots, *, feather_px: int, clean_plates: Sequence[CleanPlate]
+) -> Made:  # fmt: skip
+    """Fills every hole; for a matte it gives the holes' alpha, and no more than looks ahead where maps are wanted."""
+    media = clip.media
+    if how.delivery == "matte":
+        patches = hole_mattes(shots, how.format, how.tags, feather_px=feather_px)
+        if job.spec.output.unseen_path is None:
+            return Made(patches, (), None)
+        given = fit_given(job, media, shots, clean_plates)
+        return Made(patches, (), expected_unseen(media, _look_ahead(job, media, shots, given)))
+    inpainter = job.engines.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
+    given = fit_given(job, media, shots, clean_plates)
+    _look_ahead(job, media, shots, given)
+    files = fill_holes(
+        job, media, shots, inpainter, feather_px=feather_px, patch_layer=how.patch_layer, given=given
+    )  # fmt: skip
+    unseen = filled_unseen(media, files)
+    tell_unseen(job, unseen.share or 0.0)
+    return Made(patches_in(file for _, file in files), (("inpainter", inpainter.info),), unseen)
+
+
+def fill_holes(
+    job: Job, media: Media, shots: Shots, inpainter: Inpainter, *,
+    feather_px: int, patch_layer: tuple[PixelFormat, ColorTags] | None, given: Mapping[int, FittedPlate],
+) -> list[tuple[range, Path]]:  # fmt: skip
+    """Fills every hole and gives the windows with their files in order; those that are there already are kept."""
     progress = FillProgress(job, shots)
-    files: list[Path] = []
+    files: list[tuple[range, Path]] = []
     for shot, holes in shots:
         windows = [w for w in cut_windows(shot) if any(holes.box(frame) is not None for frame in w)]
         missing = [w for w in windows if job.ledger.finished("inpaint", window_name(w)) is None]
+        folder, plates = survey_folder(job, shot), {frame: plate for frame, plate in given.items() if frame in shot}
         work = FillWork(
-            media, shot, holes, inpainter, job.ledger.folder, feather_px, patch_layer, job.plate_cache_bytes
-        )
+            media, shot, holes, inpainter, job.ledger.folder, folder, feather_px, patch_layer, job.plate_cache_bytes,
+            plates,
+        )  # fmt: skip
         try:
             if missing:
                 work.survey(progress.surveyed)
@@ -114,15 +180,32 @@ def fill_holes(
                 job.ledger.finish("inpaint", window_name(window), file)
         finally:
             work.close()
-        files += [job.ledger.folder / "inpaint" / f"{window_name(w)}.npz" for w in windows]
-    _tell_unseen(job, files)
+        files += [(w, job.ledger.folder / "inpaint" / f"{window_name(w)}.npz") for w in windows]
     return files
+
+
+def _look_ahead(job: Job, media: Media, shots: Shots, given: Mapping[int, FittedPlate]) -> list[Outlook]:
+    """Estimates before the fill what no frame shows, and says so."""
+    done, total = 0, sum(len(shot) for shot, _ in shots)
+    outlooks = []
+
+    def surveyed(frame: int) -> None:
+        nonlocal done
+        done += 1
+        job.ledger.progress("survey", done, total)
+
+    with job.plates(media) as cache:
+        for shot, holes in shots:
+            plates = {frame: plate for frame, plate in given.items() if frame in shot}
+            outlooks.append(expect(job, CleanedShot(cache, media, shot, holes, given=plates), surveyed))
+    tell_expected(job, outlooks)
+    return outlooks
 
 
 class FillProgress:
     """Counts the frames of both passes over all shots."""
 
-    def __init__(self, job: Job, shots: Sequence[tuple[range, MaskFiles]]) -> None:
+    def __init__(self, job: Job, shots: Shots) -> None:
         self._job = job
         self._survey_total = sum(len(shot) for shot, _ in shots)
         self._fill_total = sum(_hole_count(shot, holes) for shot, holes in shots)
@@ -152,17 +235,3 @@ def patches_in(files: Iterable[Path]) -> Iterator[PlatePatch]:
 
 def _hole_count(frames: range, holes: MaskFiles) -> int:
     return sum(holes.box(frame) is not None for frame in frames)
-
-
-def _tell_unseen(job: Job, files: Iterable[Path]) -> None:
-    unseen = hole = 0
-    for file in files:
-        counts = read_arrays(file)["unseen"]
-        unseen += int(counts[0])
-        hole += int(counts[1])
-    if unseen:
-        share = f"{unseen / hole:.1%}" if unseen >= hole / 1000 else "under 0.1%"
-        job.note(
-            f"no frame of the shot shows what is behind {share} of the filled pixels;"
-            " they were painted from their surroundings, so look at them"
-        )

@@ -22,9 +22,14 @@ def manifest_path(media_path: Path) -> Path:
 
 
 def write_manifest(
-    path: Path, spec: JobSpec, clip: ClipRange, engines: tuple[EngineUse, ...], *, notes: tuple[str, ...], codec: str
-) -> None:
-    """Writes the manifest as JSON, beside its place and renamed."""
+    path: Path, spec: JobSpec, clip: ClipRange, engines: tuple[EngineUse, ...], *,
+    notes: tuple[str, ...], codec: str, unseen: tuple[float | None, Path | None],
+) -> None:  # fmt: skip
+    """Writes the manifest as JSON, beside its place and renamed.
+
+    Args:
+        unseen: share of the hole pixels that no frame shows, and the folder of the maps of it.
+    """
     operation = asdict(spec.operation)
     for prompt in operation.get("prompts", ()):
         prompt["mask"] = "given" if prompt["mask"] is not None else None
@@ -44,6 +49,7 @@ def write_manifest(
         "delivery": spec.output.delivery,
         "codec": codec,
         "engines": [{"kind": use.kind, "weights_sha256": use.weights_sha256, **asdict(use.info)} for use in engines],
+        "unseen": {"share": unseen[0], "maps": unseen[1]},
         "notes": list(notes),
     }
     partial = path.with_name(f".{path.name}.partial")

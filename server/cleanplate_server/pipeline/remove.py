@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from cleanplate_server.errors import MaskError
-from cleanplate_server.models.protocols import EngineInfo, EngineKind
 from cleanplate_server.pipeline.deliver import Delivering, deliver
-from cleanplate_server.pipeline.filling import fill_holes, patches_in
+from cleanplate_server.pipeline.filling import make_patches
 from cleanplate_server.pipeline.following import follow_objects, keep_masks
+from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import Job
-from cleanplate_server.pipeline.mattes import hole_mattes
 from cleanplate_server.pipeline.spec import RemoveOperation, Take
 from cleanplate_server.pipeline.tracking import make_holes
-from cleanplate_server.stages.composite import PlatePatch
+from cleanplate_server.pipeline.unseen import deliver_maps
 
 
 def default_grow_px(picture_height: int) -> int:
@@ -30,6 +27,7 @@ def remove(job: Job, operation: RemoveOperation) -> Take:
     """Finds the objects, follows them, fills what was behind them, delivers."""
     clip = job.open_clip()
     how = Delivering.plan(job, clip, job.spec.output.delivery)
+    check_clean_plates(operation.clean_plates, clip)
     size = clip.media.size
     grow_px = operation.grow_px if operation.grow_px is not None else default_grow_px(size[0])
     feather_px = operation.feather_px if operation.feather_px is not None else default_feather_px(grow_px)
@@ -42,13 +40,9 @@ def remove(job: Job, operation: RemoveOperation) -> Take:
     ]
     if not any(holes.box(frame) is not None for shot, holes in shots for frame in shot):
         raise MaskError("no frame of the range has a mask, so there is nothing to remove; prompt on the object again")
-    patches: Iterable[PlatePatch]
-    filled: tuple[tuple[EngineKind, EngineInfo], ...] = ()
-    if how.delivery == "matte":
-        patches = hole_mattes(shots, how.format, how.tags, feather_px=feather_px)
-    else:
-        inpainter = job.engines.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
-        files = fill_holes(job, clip.media, shots, inpainter, feather_px=feather_px, patch_layer=how.patch_layer)
-        patches, filled = patches_in(files), (("inpainter", inpainter.info),)
-    masks_path = keep_masks(job, shots)
-    return deliver(job, clip, how, patches, engines=followed.engines + filled, masks_path=masks_path)
+    made = make_patches(job, clip, how, shots, feather_px=feather_px, clean_plates=operation.clean_plates)
+    unseen_path = deliver_maps(job, clip, made.unseen, shots)
+    return deliver(
+        job, clip, how, made.patches, engines=followed.engines + made.engines, masks_path=keep_masks(job, shots),
+        unseen=made.unseen, unseen_path=unseen_path,
+    )  # fmt: skip

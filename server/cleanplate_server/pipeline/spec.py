@@ -13,6 +13,14 @@ Delivery = Literal["plate", "patch", "matte"]
 
 
 @dataclass(frozen=True)
+class CleanPlate:
+    """A frame that somebody painted or shot without the object: an image file of the picture's size."""
+
+    frame: int
+    path: Path
+
+
+@dataclass(frozen=True)
 class RemoveOperation:
     """Find objects, follow them, fill what was behind them.
 
@@ -20,11 +28,13 @@ class RemoveOperation:
         prompts: at least one.
         grow_px: masks are grown by so much before filling; None lets the picture's size choose.
         feather_px: width of the soft edge inside the grown mask; None lets the picture's size choose.
+        clean_plates: at most one for each frame.
     """
 
     prompts: tuple[Prompt, ...]
     grow_px: int | None = None
     feather_px: int | None = None
+    clean_plates: tuple[CleanPlate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class FillOperation:
     masks_path: Path
     grow_px: int = 0
     feather_px: int = 0
+    clean_plates: tuple[CleanPlate, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,7 @@ class Output:
         delivery: what is written.
         overwrite: whether a file that is there may be replaced.
         omit_audio: leave the source's sound out of a plate.
+        unseen_path: folder for maps of what no frame shows; None writes none.
     """
 
     path: Path
@@ -71,6 +83,7 @@ class Output:
     delivery: Delivery = "plate"
     overwrite: bool = False
     omit_audio: bool = False
+    unseen_path: Path | None = None
 
     def keeps_audio(self, delivery: Delivery) -> bool:
         """Whether the source's sound goes along; patches and mattes lie above a clip that has its own."""
@@ -126,6 +139,8 @@ class Take:
         start_timecode: of its first frame, empty when the source has none.
         engines: which ran.
         notes: sentences worth telling the user.
+        unseen_path: folder of the maps of what no frame shows, None when none were asked for.
+        unseen_share: share of the hole pixels that no frame shows, None where nothing was filled.
     """
 
     path: Path
@@ -135,3 +150,5 @@ class Take:
     start_timecode: str
     engines: tuple[EngineUse, ...]
     notes: tuple[str, ...] = ()
+    unseen_path: Path | None = None
+    unseen_share: float | None = None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from cleanplate_server.errors import StateError
-from cleanplate_server.messages import prompts_of
+from cleanplate_server.messages import clean_plates_of, prompts_of
 from cleanplate_server.models.registry import Registry
+from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import check_prompt_frames, clip_range
 from cleanplate_server.pipeline.run import estimate_memory_bytes
 from cleanplate_server.pipeline.spec import FillOperation, JobSpec
@@ -12,10 +13,11 @@ from cleanplate_server.stages.decode import probe
 from cleanplate_server.stages.encode import Target, check_target, choose_codec, delivery_format
 from cleanplate_server.stages.given_masks import GivenMasks
 from cleanplate_server.stages.segment import check_prompt
+from cleanplate_server.stages.unseen import check_maps_folder
 
 
 def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
-    """Refuses a job that cannot work: media, range, prompts, masks, engines, target, memory.
+    """Refuses a job that cannot work: media, range, prompts, masks, clean plates, engines, target, memory.
 
     Args:
         spec: with admitted paths.
@@ -38,9 +40,12 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
     if isinstance(spec.operation, FillOperation):
         with GivenMasks(spec.operation.masks_path, clip):
             pass  # opening them checks their count and size
+    check_clean_plates(clean_plates_of(spec.operation), clip)
     output = spec.output
     codec = output.codec or choose_codec(output.path, media, output.delivery)
     check_target(Target(output.path, codec, output.overwrite), media, audio=output.keeps_audio(output.delivery))
+    if output.unseen_path is not None:
+        check_maps_folder(output.unseen_path, overwrite=output.overwrite, output=output.path)
     delivery_format(codec, media, output.delivery)
     return _check_memory(estimate_memory_bytes(media), memory_bytes)
 

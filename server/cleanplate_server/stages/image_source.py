@@ -14,10 +14,10 @@ import av
 import av.error
 import numpy as np
 
-from cleanplate_server.clip import ColorTags, Media, Timecode
-from cleanplate_server.errors import AccessError, MediaError, NotFoundError, RangeError
+from cleanplate_server.clip import ColorTags, Media, PixelFormat, Plane, Timecode
+from cleanplate_server.errors import AccessError, InputError, MediaError, NotFoundError, RangeError
 from cleanplate_server.stages import containers, sequences
-from cleanplate_server.stages.formats import pixel_format
+from cleanplate_server.stages.formats import pixel_format, to_planes
 from cleanplate_server.stages.media_index import FrameIndex
 
 _log = logging.getLogger(__name__)
@@ -60,6 +60,20 @@ def probe_sequence(found: sequences.Sequence, *, rate: Fraction) -> Media:
         codec=found.codec,
         rate_assumed=header.rate is None,
     )
+
+
+def read_image(path: Path) -> tuple[tuple[Plane, ...], PixelFormat, ColorTags]:
+    """Reads one image that is no clip: its planes, their format, and what their code values mean.
+
+    Raises:
+        InputError: no image by its ending.
+        NotFoundError, AccessError, MediaError: it cannot be read.
+    """
+    codec = sequences.CODECS.get(path.suffix.lower())
+    if codec is None:
+        raise InputError(f"{path.name} is no image by its ending; give one of {', '.join(sequences.CODECS)}")
+    frame, context = _decode_image(path, codec)
+    return to_planes(frame), pixel_format(frame.format.name), _image_tags(frame, context)
 
 
 def _image_tags(frame: av.VideoFrame, context: av.VideoCodecContext) -> ColorTags:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from threading import RLock
 from typing import Protocol
 
+import numpy as np
+
 from cleanplate_server.clip import Media, Plate
 from cleanplate_server.models.protocols import RGB, Box, Luma, Mask
-from cleanplate_server.stages.color import to_luma, to_rgb
+from cleanplate_server.stages.clean_plates import FittedPlate
+from cleanplate_server.stages.color import luma_weights, to_luma, to_rgb
+from cleanplate_server.stages.windows import bounding_box
 
 
 class PlateSource(Protocol):
@@ -117,6 +122,58 @@ class MaskedShot(ShotPlates):
 
     def hole_box(self, frame: int) -> Box | None:
         return self._masks.box(frame)
+
+
+class CleanedShot(MaskedShot):
+    """A shot some of whose frames a person cleaned (``models.protocols.CleanedFrames``).
+
+    Those show what was given in their holes, and have a hole only where nothing was given.
+
+    Args:
+        given: by frame.
+    """
+
+    def __init__(
+        self, source: PlateSource, media: Media, frames: range, masks: MaskSource, *, given: Mapping[int, FittedPlate]
+    ) -> None:
+        super().__init__(source, media, frames, masks)
+        self._given = given
+        self._rest = {frame: plate.rest(masks.mask(frame)) for frame, plate in given.items()}
+
+    @property
+    def clean_frames(self) -> tuple[int, ...]:
+        """Frames that were given, ascending."""
+        return tuple(sorted(self._given))
+
+    def rgb(self, frame: int, box: Box | None = None) -> RGB:
+        rgb = super().rgb(frame, box)
+        plate = self._given.get(frame)
+        if plate is None:
+            return rgb
+        box = box or Box(0, 0, rgb.shape[1], rgb.shape[0])
+        picture, given = self._whole(plate)
+        return np.where(given[box.slices][..., None], picture[box.slices], rgb).astype(np.float32)
+
+    def luma(self, frame: int) -> Luma:
+        luma = super().luma(frame)
+        plate = self._given.get(frame)
+        if plate is None:
+            return luma
+        kr, kb = luma_weights(self._media.tags, self._media.size[0])
+        picture, given = self._whole(plate)
+        return np.where(given, picture @ np.array([kr, 1 - kr - kb, kb], np.float32), luma).astype(np.float32)
+
+    def mask(self, frame: int) -> Mask:
+        return self._rest[frame] if frame in self._rest else super().mask(frame)
+
+    def hole_box(self, frame: int) -> Box | None:
+        return bounding_box(self._rest[frame]) if frame in self._rest else super().hole_box(frame)
+
+    def _whole(self, plate: FittedPlate) -> tuple[RGB, Mask]:
+        """What was given at its place in a picture that is empty elsewhere."""
+        picture, given = np.zeros((*self.size, 3), np.float32), np.zeros(self.size, np.bool_)
+        picture[plate.box.slices], given[plate.box.slices] = plate.rgb, plate.given
+        return picture, given
 
 
 def _plate_bytes(plate: Plate) -> int:
