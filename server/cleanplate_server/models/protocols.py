@@ -267,6 +267,14 @@ class Filler(Protocol):
         """
 
 
+@runtime_checkable
+class RemarkingFiller(Filler, Protocol):
+    """A filler that has something to say of its shot, such as that it saw a region smaller than it is."""
+
+    def remarks(self) -> tuple[str, ...]:
+        """Sentences for the person and the manifest, known once the shot is surveyed; the same each time."""
+
+
 class Inpainter(Protocol):
     """Holes to a clean plate."""
 

@@ -31,6 +31,8 @@ _ASSOCIATION_NAMES = (
     "r50-aotl", "swinb-aotl", "aotl", "aotb", "aots", "aott",
 )  # fmt: skip
 """Best for its time first: the published figures put R50-DeAOT-L ahead of the larger Swin at twice its speed."""
+_FILLER_NAMES = (("e2fgvi-hq",), ("e2fgvi",), ("sttn",), ("opn", "opn-tcn"))
+"""Best published figures first; each with all the weights that it needs, its own first."""
 
 
 class _Engine(Protocol):
@@ -80,12 +82,12 @@ class _Entry(Generic[E]):
     Args:
         info: name, licence, weights.
         build: makes it, on a device.
-        row: of the manifest, for one that needs weights.
+        rows: of the manifest, for one that needs weights.
     """
 
     info: EngineInfo
     build: Callable[[Effort, str], E]
-    row: WeightsRow | None = None
+    rows: tuple[WeightsRow, ...] = ()
 
 
 class Registry:
@@ -112,7 +114,8 @@ class Registry:
             *(self._association(row) for row in _rows(rows, _ASSOCIATION_NAMES)),
         ]
         self._inpainters: list[_Entry[Inpainter]] = [
-            _Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort))
+            _Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort)),
+            *(self._filling(_rows(rows, names)) for names in _FILLER_NAMES),
         ]
         self._matters: list[_Entry[Matter]] = [_Entry(GuidedMatter().info, lambda effort, device: GuidedMatter())]
 
@@ -163,11 +166,12 @@ class Registry:
         return sorted(found, key=lambda status: not (status.available and status.device != "cpu"))
 
     def _status(self, kind: EngineKind, entry: _Entry[E]) -> EngineStatus:
-        if entry.row is None:
+        if not entry.rows:
             return EngineStatus(kind, entry.info, available=True)
-        if self._store is None or not self._store.path(entry.row).is_file():
-            reason = f"{entry.row.file} is not here; `cleanplate weights pull {entry.row.name}` gets it"
-            return EngineStatus(kind, entry.info, available=False, reason=reason)
+        for row in entry.rows:
+            if self._store is None or not self._store.path(row).is_file():
+                reason = f"{row.file} is not here; `cleanplate weights pull {row.name}` gets it"
+                return EngineStatus(kind, entry.info, available=False, reason=reason)
         try:
             return EngineStatus(kind, entry.info, available=True, device=resolve_device(self._place.device))
         except EngineError as error:
@@ -191,7 +195,7 @@ class Registry:
             assert self._store
             return SamSegmenter(load_sam(row.name, self._store.usable(row), device=device), info)
 
-        return _Entry(info, build, row)
+        return _Entry(info, build, (row,))
 
     def _association(self, row: WeightsRow) -> _Entry[Propagator]:
         info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
@@ -204,7 +208,21 @@ class Registry:
             network = load_association(row.name, self._store.usable(row), device=device)
             return AssociationPropagator(network, info, effort=effort)
 
-        return _Entry(info, build, row)
+        return _Entry(info, build, (row,))
+
+    def _filling(self, rows: Sequence[WeightsRow]) -> _Entry[Inpainter]:
+        own = rows[0]
+        files = " + ".join(row.file for row in rows)
+        info = EngineInfo(own.name, own.licence, all(row.commercial_use for row in rows), files)
+
+        def build(effort: Effort, device: str) -> Inpainter:
+            from cleanplate_server.models.networks.inpainters import load_inpainter
+
+            assert self._store
+            checkpoints = [self._store.usable(row) for row in rows]
+            return load_inpainter(info, checkpoints, device=device, effort=effort)
+
+        return _Entry(info, build, tuple(rows))
 
 
 def _rows(rows: Sequence[WeightsRow], names: Sequence[str]) -> list[WeightsRow]:

@@ -72,12 +72,12 @@ def load_inpainter(
 
 def _e2fgvi(place: _Place, checkpoints: Sequence[Path]) -> WindowNetwork:
     network = build_e2fgvi()
-    return E2fgviWindows(place.put(network, checkpoints[0], network.load_state_dict), place.name, is_fixed=True)
+    return E2fgviWindows(place.put(network, checkpoints[0], network.load_state_dict), place.name, takes_one_size=True)
 
 
 def _e2fgvi_hq(place: _Place, checkpoints: Sequence[Path]) -> WindowNetwork:
     network = build_e2fgvi_hq()
-    return E2fgviWindows(place.put(network, checkpoints[0], network.load_state_dict), place.name, is_fixed=False)
+    return E2fgviWindows(place.put(network, checkpoints[0], network.load_state_dict), place.name, takes_one_size=False)
 
 
 def _sttn(place: _Place, checkpoints: Sequence[Path]) -> WindowNetwork:

@@ -22,17 +22,17 @@ class E2fgviWindows:
     Args:
         network: with its weights, in evaluation mode, on its device.
         name: of the engine, for messages.
-        is_fixed: whether it is the base network, which takes one size alone.
+        takes_one_size: whether it is the base network.
     """
 
-    def __init__(self, network: E2fgvi, name: str, *, is_fixed: bool) -> None:
+    def __init__(self, network: E2fgvi, name: str, *, takes_one_size: bool) -> None:
         self._network = network
         self._name = name
-        self._is_fixed = is_fixed
+        self._takes_one_size = takes_one_size
 
     @property
     def sizes(self) -> AcceptedSizes:
-        return AcceptedSizes(BASE_SIZE, MULTIPLE, is_fixed=self._is_fixed)
+        return AcceptedSizes(BASE_SIZE, MULTIPLE, is_fixed=self._takes_one_size)
 
     @property
     def schedule(self) -> Schedule:

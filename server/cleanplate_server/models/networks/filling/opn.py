@@ -24,9 +24,10 @@ from cleanplate_server.models.networks.opn import (
 _GROWN_PX = 1
 _MULTIPLE = 8
 """The networks put black borders to it by themselves, where regions mirror the picture."""
+# measured on a CPU: 0.31 GB for 8 frames of 424 x 240 with small holes, 383 bytes a pixel; large holes ask more at a
+# time, of which scores take 256 MiB and as much again with what is made of them
 _BYTES_EACH = 400
 _FIXED_BYTES = 640 << 20
-"""Scores of the attention, which is done in parts, take 256 MiB and twice that with what is made of them."""
 
 
 class OpnWindows:

@@ -23,17 +23,19 @@ class SttnWindows:
     """Fills windows with STTN.
 
     Args:
-        network: with its weights and the published patches, in evaluation mode, on its device.
+        network: with its weights, in evaluation mode, on its device.
         name: of the engine, for messages.
+        size: (height, width) that its patches are for.
     """
 
-    def __init__(self, network: Sttn, name: str) -> None:
+    def __init__(self, network: Sttn, name: str, *, size: Size = SIZE) -> None:
         self._network = network
         self._name = name
+        self._size = size
 
     @property
     def sizes(self) -> AcceptedSizes:
-        return AcceptedSizes(SIZE, is_fixed=True)
+        return AcceptedSizes(self._size, is_fixed=True)
 
     @property
     def schedule(self) -> Schedule:

@@ -1,0 +1,180 @@
+"""The adapters of E2FGVI, STTN and OPN, and loading them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from cleanplate_server.errors import EngineError, InputError, MaskError
+from cleanplate_server.models.networks.e2fgvi import build_e2fgvi_hq
+from cleanplate_server.models.networks.filling.budget import device_budget
+from cleanplate_server.models.networks.filling.e2fgvi import E2fgviWindows
+from cleanplate_server.models.networks.filling.opn import OpnWindows
+from cleanplate_server.models.networks.filling.sttn import SttnWindows
+from cleanplate_server.models.networks.filling.torch_clips import masked_clip, memory_watched
+from cleanplate_server.models.networks.filling.window_network import Clip, Holes, WindowNetwork
+from cleanplate_server.models.networks.inpainters import INPAINTER_NAMES, load_inpainter
+from cleanplate_server.models.networks.opn import Opn, TemporalNetwork
+from cleanplate_server.models.networks.sttn import Sttn
+from cleanplate_server.models.protocols import EngineInfo
+from cleanplate_server.models.registry import EnginePlace, Registry
+from fakes import ArrayFrames
+from fill_networks import a_shot, a_texture, fill_all
+from parity_networks._thinned import fill_state
+from parity_networks.case import OWN_CASES, CaseFolder
+
+SIZES = {"e2fgvi": (60, 108), "sttn": (24, 32), "opn": (24, 32)}
+
+
+def build(name: str) -> WindowNetwork:
+    """An untrained network at the smallest size that it takes."""
+    torch.manual_seed(0)
+    if name == "e2fgvi":
+        return E2fgviWindows(build_e2fgvi_hq(), name, takes_one_size=False)
+    if name == "sttn":
+        return SttnWindows(Sttn(((6, 8), (3, 4), (2, 2), (1, 1))).eval(), name, size=SIZES[name])
+    return OpnWindows(Opn().eval(), TemporalNetwork().eval(), name)
+
+
+def a_window(size: tuple[int, int], *, object_level: float = 0.9) -> tuple[Clip, Holes]:
+    holes = np.zeros((3, *size), np.bool_)
+    holes[:, 8:16, 10:20] = True
+    frames = np.stack([a_texture(size, seed=seed) for seed in range(3)])
+    frames[holes] = object_level
+    return frames, holes
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_window_gives_its_local_frames_whatever_the_object_looks_like(name: str) -> None:
+    network = build(name)
+    one = network.fill(*a_window(SIZES[name]), 2)
+    other = network.fill(*a_window(SIZES[name], object_level=0.1), 2)
+    assert one.shape == (2, *SIZES[name], 3)
+    assert one.dtype == np.float32
+    assert 0 <= one.min() < one.max() <= 1
+    assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_bytes_needed_grow_with_area_and_frames(name: str) -> None:
+    network = build(name)
+    least = network.bytes_needed((240, 432), 5)
+    assert least < network.bytes_needed((240, 432), 21) < network.bytes_needed((480, 864), 21)
+
+
+@torch.inference_mode()
+def test_clip_is_what_the_networks_were_trained_on() -> None:
+    frames, holes = a_window((24, 32))
+    masked = masked_clip(frames, holes, torch.device("cpu"))
+    assert masked.shape == (1, 3, 3, 24, 32)
+    assert float(masked[0, :, :, 8:16, 10:20].abs().max()) == 0
+    assert np.array_equal(masked[0, 1, :, 3, 4].numpy(), 2 * frames[1, 3, 4] - 1)
+
+
+@torch.inference_mode()
+def test_window_of_e2fgvi_is_what_the_network_gives_for_it() -> None:
+    torch.manual_seed(0)
+    network = build_e2fgvi_hq()
+    frames, holes = a_window((60, 108))
+    direct = network(masked_clip(frames, holes, torch.device("cpu")), 2).frames[0, :2]
+    found = E2fgviWindows(network, "e2fgvi-hq", takes_one_size=False).fill(frames, holes, 2)
+    np.testing.assert_allclose(found, (direct.permute(0, 2, 3, 1).numpy() + 1) / 2, atol=1e-5)
+
+
+def test_opn_with_a_frame_that_is_all_hole_says_what_to_choose() -> None:
+    frames, holes = a_window((24, 32))
+    whole = holes.copy()
+    whole[1] = True
+    with pytest.raises(MaskError, match="inpainter=embedded"):
+        build("opn").fill(frames, whole, 2)
+
+
+def test_opn_fills_from_what_is_left_when_a_reference_is_all_hole() -> None:
+    frames, holes = a_window((24, 32))
+    whole = holes.copy()
+    whole[2] = True
+    assert np.isfinite(build("opn").fill(frames, whole, 2)).all()
+
+
+def test_memory_that_runs_out_is_said_with_a_remedy() -> None:
+    frames = np.zeros((2, 4, 6, 3), np.float32)
+    refused = pytest.raises(EngineError, match=r"2 frames of 6 x 4; choose --effort fast")
+    with refused, memory_watched("e2fgvi-hq", torch.device("cpu"), frames):
+        raise torch.OutOfMemoryError
+
+
+def test_budget_of_a_cpu_leaves_room_for_others() -> None:
+    assert 1 << 28 < device_budget("cpu") <= 8 << 30
+
+
+@dataclass(frozen=True)
+class Published:
+    """How a published file is made of a case: folder, list of entries, gains, and what is wrapped around it."""
+
+    folder: str
+    entries: str = "state_dict.json"
+    gains: str = ""
+    nest: str = ""
+
+    def save(self, file: Path) -> Path:
+        case = CaseFolder.read(self.folder, OWN_CASES / self.folder)
+        state = (
+            case.state(self.entries, gains=case.description["gains"][self.gains]) if self.gains else fill_state(case)
+        )
+        torch.save({self.nest: state} if self.nest else state, file)
+        return file
+
+
+FILES = {
+    "e2fgvi-hq": [Published("e2fgvi_hq")],
+    "e2fgvi": [Published("e2fgvi")],
+    "sttn": [Published("sttn", nest="netG")],
+    "opn": [Published("opn", gains="OPN"), Published("opn", "state_dict_tcn.json", "TCN")],
+}
+SHOTS: dict[str, Callable[[], ArrayFrames]] = {
+    "e2fgvi-hq": lambda: a_shot(a_texture((60, 108)), 3, side=16),
+    "sttn": lambda: a_shot(a_texture((300, 500)), 1, side=170),
+    "opn": lambda: a_shot(a_texture((36, 44)), 3),
+}
+
+
+@pytest.mark.parametrize("name", SHOTS)
+def test_published_files_are_loaded_and_fill_a_shot(name: str, tmp_path: Path) -> None:
+    checkpoints = [published.save(tmp_path / f"{i}.pth") for i, published in enumerate(FILES[name])]
+    shot = SHOTS[name]()
+    engine = load_inpainter(EngineInfo(name), checkpoints, device="cpu", effort="fast")
+    regions = fill_all(engine.survey(shot, tmp_path, lambda frame: None), [shot.frames])
+    assert regions.keys() == set(shot.frames)
+    for frame, region in regions.items():
+        hole = shot.mask(frame)[region.box.slices]
+        assert np.isfinite(region.rgb).all()
+        assert region.rgb[hole].std() > 1e-3
+        assert -0.5 < region.rgb[hole].min() <= region.rgb[hole].max() < 1.5
+
+
+def test_published_file_of_the_base_network_is_loaded(tmp_path: Path) -> None:
+    # its parity case fills frames of the only size that it takes, which is slow
+    file = Published("e2fgvi").save(tmp_path / "e2fgvi.pth")
+    assert load_inpainter(EngineInfo("e2fgvi"), [file], device="cpu").info.name == "e2fgvi"
+
+
+def test_file_of_another_network_is_refused_by_name(tmp_path: Path) -> None:
+    file = Published("opn", gains="OPN").save(tmp_path / "sttn.pth")
+    with pytest.raises(InputError, match=r"does not hold the weights of sttn; `cleanplate weights verify sttn`"):
+        load_inpainter(EngineInfo("sttn"), [file], device="cpu")
+
+
+def test_registry_knows_all_of_them_with_licence_and_says_which_file_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "OPN.pth").touch()
+    statuses = {s.info.name: s for s in Registry(EnginePlace(tmp_path, "cpu")).engines() if s.kind == "inpainter"}
+    assert tuple(statuses) == ("embedded", *INPAINTER_NAMES)
+    assert not any(statuses[name].available for name in INPAINTER_NAMES)
+    assert not statuses["e2fgvi-hq"].info.commercial_use
+    assert statuses["e2fgvi"].info.licence == "CC-BY-NC-4.0"
+    assert statuses["opn"].info.weights == "OPN.pth + TCN.pth"
+    assert statuses["opn"].reason.startswith("TCN.pth is not here; `cleanplate weights pull opn-tcn`")
+    assert statuses["sttn"].reason.startswith("sttn.pth is not here; `cleanplate weights pull sttn`")
