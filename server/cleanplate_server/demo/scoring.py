@@ -28,7 +28,7 @@ class Figures:
     """What was measured; every figure is printed by ``cleanplate demo``.
 
     Args:
-        mask_iou: mean over the frames of intersection over union with the truth's walker and shadow, both grown.
+        mask_iou: mean over the frames of intersection over union with the truth's object and shadow, both grown.
         body_covered, shadow_covered: share of the truth's pixels that lie under the masks.
         psnr_db, ssim: luma of the clean media under the truth's grown masks, against the truth.
         telea_psnr_db, telea_ssim: the same for OpenCV's per-frame Telea fill, which is given the true masks.

@@ -1,28 +1,22 @@
-"""The demo's shot: a hand-held camera turns along a street while somebody walks by; and the same without them."""
+"""What the demo's shots have in common: size, rate, what a frame holds, and what a person would point at."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.demo.canvas import OVERSAMPLING, Picture
-from cleanplate_server.demo.street import WORLD_SIZE, Layer, draw_street
-from cleanplate_server.demo.walker import FEET, draw_walker
+from cleanplate_server.demo.canvas import Picture
 
 SIZE = (540, 960)
 RATE = Fraction(24000, 1001)
 FRAME_COUNT = 48
 
 _GRAIN = 0.004
-_PAN = (560.0, 880.0)
-_WALK = (950.0, 640.0)
-_GROUND_Y = 572.0
-_CENTRE_Y = 362.0
 
 
 @dataclass(frozen=True)
@@ -31,8 +25,8 @@ class ShotFrame:
 
     Args:
         plate: float32 [H, W, 3] RGB in [0, 1], BT.709 as displayed.
-        truth: the same without the walker and the shadow; every other pixel is equal.
-        body: bool [H, W]: the walker.
+        truth: the same without the object and its shadow; every other pixel is equal.
+        body: bool [H, W]: what is seen of the object.
         shadow: bool [H, W]: the shadow, where it takes at least a quarter of its depth.
     """
 
@@ -43,79 +37,62 @@ class ShotFrame:
 
     @property
     def object(self) -> NDArray[np.bool_]:
-        """bool [H, W]: walker and shadow, which is what must go."""
+        """bool [H, W]: object and shadow, which is what must go."""
         return self.body | self.shadow
 
 
-class Shot:
-    """Renders the shot frame by frame, the same on every run."""
+@dataclass(frozen=True)
+class Pointing:
+    """What a person would do for one thing; all places are relative to the object's foot, in pixels as drawn."""
 
-    def __init__(self) -> None:
-        self._layers = draw_street()
+    click: tuple[float, float]
+    box: tuple[float, float, float, float]
 
-    def __iter__(self) -> Iterator[ShotFrame]:
-        return (self.frame(number) for number in range(FRAME_COUNT))
+
+class Shot(Protocol):
+    """Renders a shot of ``FRAME_COUNT`` frames, the same on every run."""
+
+    @property
+    def name(self) -> str:
+        """As ``--shot`` takes it."""
+
+    @property
+    def telling(self) -> str:
+        """What is drawn, for a sentence."""
+
+    @property
+    def subject(self) -> str:
+        """What is to be removed, for a sentence."""
+
+    @property
+    def prompt_frame(self) -> int:
+        """The frame that a person would point at."""
+
+    @property
+    def pointings(self) -> tuple[Pointing, ...]:
+        """One for each thing: the object, its shadow."""
 
     def frame(self, number: int) -> ShotFrame:
         """Renders one frame."""
-        clean = np.zeros((*SIZE, 3), np.float32)
-        for layer in self._layers:
-            _over(clean, layer, _view(number, layer.nearness))
-        figure = draw_walker(_WALK[0] - walker_x(number))
-        place = _view(number, 1.0) @ _shift(walker_x(number) - FEET[0], _GROUND_Y - FEET[1])
-        rgb, alpha, shade = (_render(picture, place) for picture in (figure.rgb, figure.alpha, figure.shade))
-        alpha = np.clip(alpha, 0, 1)[..., None]
-        with_walker = clean * (1 - shade[..., None]) * (1 - alpha) + rgb * alpha
-        grain = np.random.default_rng(number).standard_normal((*SIZE, 3)).astype(np.float32) * _GRAIN
-        return ShotFrame(
-            plate=with_walker + grain,
-            truth=clean + grain,
-            body=alpha[..., 0] > 0.5,
-            shadow=_render(figure.shadow, place) > 0.25,
-        )
+
+    def on_screen(self, number: int, x: float, y: float) -> tuple[float, float]:
+        """Where a point relative to the object's foot is seen in the frame, in pixels."""
 
 
-def walker_x(number: int) -> float:
-    """Where the walker stands in the street, in final pixels."""
-    return _between(_WALK, number)
+def seen_from(picture: Picture, view: NDArray[np.float64]) -> Picture:
+    """Draws a picture into a frame.
 
-
-def on_screen(number: int, x: float, y: float) -> tuple[float, float]:
-    """Where a point relative to the walker's feet is seen in the frame, in pixels."""
-    world = np.array([walker_x(number) + x, _GROUND_Y + y, 1.0]) * (OVERSAMPLING, OVERSAMPLING, 1)
-    seen = _view(number, 1.0) @ world
-    return float(seen[0]), float(seen[1])
-
-
-def _between(ends: tuple[float, float], number: int) -> float:
-    return ends[0] + (ends[1] - ends[0]) * number / (FRAME_COUNT - 1)
-
-
-def _view(number: int, nearness: float) -> NDArray[np.float64]:
-    """From the enlarged street to the picture: a pan with a little zoom, roll and shake of a hand."""
-    time = number / (FRAME_COUNT - 1)
-    zoom = 1 + 0.05 * time
-    roll = np.radians(0.5 * np.sin(2.2 * np.pi * time) + 0.3 * time)
-    middle = WORLD_SIZE[1] / 2
-    x = middle + (_between(_PAN, number) - middle) * nearness + 0.8 * np.sin(number * 1.3)
-    y = _CENTRE_Y + 1.2 * np.sin(number * 0.9)
-    cos, sin = zoom * np.cos(roll), zoom * np.sin(roll)
-    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    show = np.diag([1 / OVERSAMPLING, 1 / OVERSAMPLING, 1.0])
-    view: NDArray[np.float64] = show @ _shift(SIZE[1] / 2, SIZE[0] / 2) @ turn @ _shift(-float(x), -float(y))
-    return view
-
-
-def _shift(x: float, y: float) -> NDArray[np.float64]:
-    return np.array([[1, 0, x * OVERSAMPLING], [0, 1, y * OVERSAMPLING], [0, 0, 1]], np.float64)
-
-
-def _render(picture: Picture, view: NDArray[np.float64]) -> Picture:
+    Args:
+        picture: float32 [h, w] or [h, w, c].
+        view: 3x3, from the picture's pixels to the frame's.
+    """
     size = SIZE[1], SIZE[0]
-    return np.asarray(cv2.warpAffine(picture, view[:2], size, flags=cv2.INTER_LINEAR), np.float32)
+    if np.array_equal(view[2], (0, 0, 1)):
+        return np.asarray(cv2.warpAffine(picture, view[:2], size, flags=cv2.INTER_LINEAR), np.float32)
+    return np.asarray(cv2.warpPerspective(picture, view, size, flags=cv2.INTER_LINEAR), np.float32)
 
 
-def _over(below: Picture, layer: Layer, view: NDArray[np.float64]) -> None:
-    alpha = _render(layer.alpha, view)[..., None]
-    below *= 1 - alpha
-    below += _render(layer.rgb, view) * alpha
+def grain(number: int) -> Picture:
+    """The film's grain in a frame: float32 [H, W, 3]."""
+    noise = np.random.default_rng(number).standard_normal((*SIZE, 3)).astype(np.float32)
+    return np.asarray(noise * np.float32(_GRAIN), np.float32)

@@ -1,13 +1,11 @@
-"""Somebody who walks through the street, and the shadow that goes with them."""
+"""Somebody who walks through the street."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import cv2
 import numpy as np
 
-from cleanplate_server.demo.canvas import OVERSAMPLING, Canvas, Color, Picture, tinted
+from cleanplate_server.demo.canvas import Canvas, Color, tinted
+from cleanplate_server.demo.figure import Figure, finish
 
 FIGURE_SIZE = (240, 330)
 """(height, width) of the picture that the figure and its shadow are drawn in."""
@@ -19,28 +17,6 @@ _COAT: Color = (0.90, 0.66, 0.10)
 _TROUSERS: Color = (0.84, 0.58, 0.08)
 _SKIN: Color = (0.78, 0.56, 0.44)
 _SHADOW_LEAN, _SHADOW_DROP = 0.62, 0.25
-_SHADOW_DEPTH = 0.66
-_SHADOW_SOFT_PX = 0.8
-
-
-@dataclass(frozen=True)
-class Figure:
-    """The walker at one moment, ``OVERSAMPLING`` times larger than shown.
-
-    Args:
-        rgb: float32 [h, w, 3] in [0, 1].
-        alpha: float32 [h, w]: the body.
-        shade: float32 [h, w]: what the shadow takes away, 0 none.
-    """
-
-    rgb: Picture
-    alpha: Picture
-    shade: Picture
-
-    @property
-    def shadow(self) -> Picture:
-        """float32 [h, w] in [0, 1]: 1 where the shadow is whole."""
-        return np.asarray(self.shade / _SHADOW_DEPTH, np.float32)
 
 
 def draw_walker(travelled_px: float) -> Figure:
@@ -57,9 +33,7 @@ def draw_walker(travelled_px: float) -> Figure:
     _coat(canvas, hip, shoulder, phase)
     _head(canvas, shoulder)
     _arm(canvas, shoulder, phase, _COAT)
-    alpha = np.asarray(cv2.GaussianBlur(canvas.alpha, (0, 0), 0.45 * OVERSAMPLING), np.float32)
-    rgb = np.asarray(cv2.GaussianBlur(canvas.rgb, (0, 0), 0.45 * OVERSAMPLING), np.float32)
-    return Figure(rgb, alpha, _cast(alpha))
+    return finish(canvas, ground=FEET[1], lean=_SHADOW_LEAN, drop=_SHADOW_DROP)
 
 
 def _leg(canvas: Canvas, hip: tuple[float, float], phase: float, color: Color) -> None:
@@ -105,12 +79,3 @@ def _head(canvas: Canvas, shoulder: tuple[float, float]) -> None:
     canvas.ellipse(x + 5, y, 12, 17, tinted(_COAT, 0.88))
     canvas.ellipse(x + 1, y - 10, 13, 8, tinted(_COAT, 0.95))
     canvas.ellipse(x - 7, y, 1.4, 1.6, (0.1, 0.07, 0.06))
-
-
-def _cast(alpha: Picture) -> Picture:
-    """The silhouette laid on the ground, away from the sun."""
-    ground = FEET[1] * OVERSAMPLING
-    lay = np.array([[1, -_SHADOW_LEAN, _SHADOW_LEAN * ground], [0, -_SHADOW_DROP, (1 + _SHADOW_DROP) * ground]])
-    silhouette = cv2.warpAffine(alpha, lay.astype(np.float32), alpha.shape[::-1], flags=cv2.INTER_LINEAR)
-    soft = cv2.GaussianBlur(silhouette, (0, 0), _SHADOW_SOFT_PX * OVERSAMPLING)
-    return np.asarray(np.minimum(soft, 1) * _SHADOW_DEPTH, np.float32)

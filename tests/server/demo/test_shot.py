@@ -1,41 +1,101 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cleanplate_server.demo.parallax_shot import light_at
 from cleanplate_server.demo.recording import audio_digest, record
 from cleanplate_server.demo.scoring import outside_max
-from cleanplate_server.demo.shot import SIZE, Shot, ShotFrame, on_screen
+from cleanplate_server.demo.shot import FRAME_COUNT, SIZE, Shot, ShotFrame
+from cleanplate_server.demo.shots import DEFAULT_SHOT, SHOTS
 from cleanplate_server.stages.decode import probe
+from numpy.typing import NDArray
 
 RATE = Fraction(24000, 1001)
+Luma = NDArray[np.float32]
+
+
+@pytest.fixture(scope="module", params=list(SHOTS))
+def shot(request: pytest.FixtureRequest) -> Shot:
+    return _drawn(request.param)
+
+
+@pytest.fixture(scope="module")
+def prompted(shot: Shot) -> ShotFrame:
+    return shot.frame(shot.prompt_frame)
 
 
 @pytest.fixture(scope="module")
 def frame() -> ShotFrame:
-    return Shot().frame(24)
+    return _drawn(DEFAULT_SHOT).frame(24)
 
 
-def test_shot_is_the_same_each_time_it_is_drawn(frame: ShotFrame) -> None:
-    again = Shot().frame(24)
-    assert np.array_equal(again.plate, frame.plate)
-    assert np.array_equal(again.object, frame.object)
+@cache
+def _drawn(name: str) -> Shot:
+    """A shot; drawing its planes takes longer than a frame."""
+    return SHOTS[name]()
 
 
-def test_truth_differs_from_the_plate_at_the_walker_alone(frame: ShotFrame) -> None:
-    changed = np.abs(frame.plate - frame.truth).max(axis=2) > 0.1
-    assert (changed & ~frame.object).sum() < 0.05 * frame.object.sum()
-    assert changed[frame.body].mean() > 0.9
+def test_shot_is_the_same_each_time_it_is_drawn(shot: Shot, prompted: ShotFrame) -> None:
+    again = SHOTS[shot.name]().frame(shot.prompt_frame)
+    assert np.array_equal(again.plate, prompted.plate)
+    assert np.array_equal(again.object, prompted.object)
 
 
-def test_places_to_click_lie_on_walker_and_shadow(frame: ShotFrame) -> None:
-    x, y = (round(value) for value in on_screen(24, 0, -110))
-    assert frame.body[y, x]
-    x, y = (round(value) for value in on_screen(24, 60, 15))
-    assert frame.shadow[y, x]
-    assert not frame.body[y, x]
+def test_truth_differs_from_the_plate_at_the_object_alone(prompted: ShotFrame) -> None:
+    changed = np.abs(prompted.plate - prompted.truth).max(axis=2) > 0.1
+    assert (changed & ~prompted.object).sum() < 0.05 * prompted.object.sum()
+    assert changed[prompted.body].mean() > 0.9
+
+
+def test_places_to_click_lie_on_the_object_and_on_its_shadow(shot: Shot, prompted: ShotFrame) -> None:
+    body, shadow = (
+        tuple(round(value) for value in shot.on_screen(shot.prompt_frame, *pointing.click))
+        for pointing in shot.pointings
+    )
+    assert prompted.body[body[::-1]]
+    assert prompted.shadow[shadow[::-1]]
+    assert not prompted.body[shadow[::-1]]
+
+
+def test_boxes_hold_the_object_and_its_shadow(shot: Shot, prompted: ShotFrame) -> None:
+    for pointing, mask in zip(shot.pointings, (prompted.body, prompted.shadow & ~prompted.body), strict=True):
+        left, top = shot.on_screen(shot.prompt_frame, *pointing.box[:2])
+        right, bottom = shot.on_screen(shot.prompt_frame, *pointing.box[2:])
+        held = np.zeros(SIZE, np.bool_)
+        held[round(top) : round(bottom), round(left) : round(right)] = True
+        assert (mask & held).sum() > 0.9 * mask.sum()
+
+
+def _movement(first: Luma, second: Luma, rows: slice) -> float:
+    """How many pixels a band of rows went to the left, by the best of all shifts of it."""
+    a, b = first[rows], second[rows]
+    errors = [float(np.abs(a[:, shift : shift + 700] - b[:, :700]).mean()) for shift in range(80)]
+    return float(np.argmin(errors))
+
+
+def test_parallax_moves_what_is_near_farther_than_what_is_far() -> None:
+    shot = _drawn("parallax")
+    first, second = (shot.frame(number).truth.mean(axis=2) for number in (2, 6))
+    sky, trees, wall = (_movement(first, second, rows) for rows in (slice(0, 40), slice(100, 190), slice(275, 365)))
+    assert sky < trees < wall
+
+
+def test_parallax_has_a_light_that_changes_softly_and_by_colour() -> None:
+    lights = np.array([light_at(number) for number in range(FRAME_COUNT)])
+    assert np.abs(np.diff(lights, axis=0)).max() < 0.03
+    assert lights.min() < 0.75
+    red_to_blue = lights[:, 0] / lights[:, 2]
+    assert red_to_blue.max() - red_to_blue.min() > 0.1
+
+
+def test_parallax_hides_the_object_behind_what_is_near() -> None:
+    shot = _drawn("parallax")
+    whole, hidden = (shot.frame(number) for number in (16, 30))
+    assert hidden.body.sum() < 0.92 * whole.body.sum()
 
 
 def test_recording_reads_back_as_the_camera_would_make_it(frame: ShotFrame, tmp_path: Path) -> None:
