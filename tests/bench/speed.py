@@ -3,12 +3,11 @@
 
     speed.py [--quick] [--size 480p] [--stage fill] [--folder DIR]
 
-Material is of its own making: a camera that swings over a textured wall, something round that passes before it, H.264
-8 bit 4:2:0 at 24 frames a second, 10 s and (the same six times over) 60 s long. Each measurement runs in a process of
-its own, so that its peak memory is its own. Slow stages do a part of the frames, always six times as many for 60 s as
-for 10 s, so that memory that grows with length would show; the table says how many. Caches of a fixed size (plates, and
-the fill's sources) fill up over the first hundreds of frames; what grows beyond them is a fault. ``--quick`` leaves out
-4K and 60 s.
+Material is of its own making (see ``loops.py``), 10 s and (the same six times over) 60 s long. Each measurement runs in
+a process of its own, so that its peak memory is its own. Slow stages do a part of the frames, always six times as many
+for 60 s as for 10 s, so that memory that grows with length would show; the table says how many. Caches of a fixed size
+(plates, and the fill's sources) fill up over the first hundreds of frames; what grows beyond them is a fault.
+``--quick`` leaves out 4K and 60 s. ``memory.py`` compares whole jobs on media of the two lengths.
 
     decode    planes of consecutive frames
     segment   one click on each of some frames, spread over the media
@@ -28,32 +27,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-import av
-import cv2
 import numpy as np
-from av.container import InputContainer
-from av.video.stream import VideoStream
 from cleanplate_server.clip import Media, PixelFormat
-from cleanplate_server.models.protocols import Box, Key, Mask, Point, Prompt
+from cleanplate_server.models.protocols import Key, Point, Prompt
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.pipeline.job import PLATE_CACHE_BYTES
 from cleanplate_server.stages.decode import Decoder, probe
 from cleanplate_server.stages.encode import Target, Writer, converts, delivery_format, delivery_tags
 from cleanplate_server.stages.plates import MaskedShot, PlateCache
 from cleanplate_server.stages.segment import ClipSession
-from numpy.typing import NDArray
+from loops import LOOP_FRAMES, RATE, SIZES, BallMasks, ball_centre, make_loop, repeat
 
-Bytes = NDArray[np.uint8]
-
-_RATE = 24
-_LOOP = 240
-_SIZES = {"480p": (480, 854), "1080p": (1080, 1920), "4K": (2160, 3840)}
 _STAGES = ("floor", "decode", "segment", "track", "fill", "encode")
 _FRAMES = {
     "floor": (240, 60, 15),
@@ -95,7 +84,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="10 s of 480p and 1080p alone")
-    parser.add_argument("--size", choices=_SIZES, action="append", help="these sizes alone")
+    parser.add_argument("--size", choices=SIZES, action="append", help="these sizes alone")
     parser.add_argument("--stage", choices=_STAGES, action="append", help="these stages alone")
     parser.add_argument("--folder", type=Path, help="where material and results are kept for as long as it runs")
     parser.add_argument("--measure", nargs=4, metavar=("STAGE", "MEDIA", "FRAMES", "SURVEYED"), help=argparse.SUPPRESS)
@@ -103,21 +92,21 @@ def _options() -> argparse.Namespace:
 
 
 def _table(folder: Path, options: argparse.Namespace) -> None:
-    sizes = options.size or [size for size in _SIZES if not (options.quick and size == "4K")]
+    sizes = options.size or [size for size in SIZES if not (options.quick and size == "4K")]
     _say(
         f"{os.cpu_count()} cores\n{'size':<6} {'media':>6}  {'stage':<8} {'frames':>12} {'frames/s':>9} {'peak MiB':>9}"
     )
     for size in sizes:
-        column = list(_SIZES).index(size)
-        short = _make_loop(folder / f"{size}.mp4", _SIZES[size])
+        column = list(SIZES).index(size)
+        short = make_loop(folder / f"{size}.mp4", SIZES[size])
         for repeats in (1,) if options.quick else (1, 6):
-            media = short if repeats == 1 else _repeat(short, folder / f"{size}-{repeats}.mp4", repeats)
+            media = short if repeats == 1 else repeat(short, folder / f"{size}-{repeats}.mp4", repeats)
             for stage in options.stage or _STAGES:
                 frames, surveyed = _FRAMES[stage][column] * repeats, _SURVEYED[column] * repeats
                 result = _child(stage, media, frames, surveyed)
-                done = f"{frames} of {_LOOP * repeats}" + (f" ({surveyed})" if stage == "fill" else "")
+                done = f"{frames} of {LOOP_FRAMES * repeats}" + (f" ({surveyed})" if stage == "fill" else "")
                 speed = result.frame_count / result.seconds
-                seconds = f"{_LOOP * repeats // _RATE} s"
+                seconds = f"{LOOP_FRAMES * repeats // RATE} s"
                 _say(f"{size:<6} {seconds:>6}  {stage:<8} {done:>12} {speed:>9.2f} {result.peak_bytes >> 20:>9}")
             if repeats > 1:
                 media.unlink()
@@ -186,13 +175,13 @@ def _segment(media: Media, count: int) -> float:
     with ClipSession(media, registry.segmenter) as session:
         began = time.perf_counter()
         for frame in np.linspace(0, media.frame_count - 1, count).astype(int):
-            x, y = _centre(int(frame), media.size)
+            x, y = ball_centre(int(frame), media.size)
             session.segment(Prompt(int(frame), points=(Point(x, y),)))
         return time.perf_counter() - began
 
 
 def _track(media: Media, count: int) -> float:
-    masks = _Masks(media.size)
+    masks = BallMasks(media.size)
     key = Key(0, 1, masks.mask(0))
     with Decoder(media) as decoder:
         shot = MaskedShot(PlateCache(decoder, PLATE_CACHE_BYTES), media, range(count + 1), masks)
@@ -204,7 +193,7 @@ def _track(media: Media, count: int) -> float:
 
 
 def _fill(media: Media, count: int, *, surveyed: int) -> float:
-    masks = _Masks(media.size)
+    masks = BallMasks(media.size)
     with Decoder(media) as decoder, tempfile.TemporaryDirectory(dir=media.path.parent) as folder:
         shot = MaskedShot(PlateCache(decoder, PLATE_CACHE_BYTES), media, range(surveyed), masks)
         filler = Registry().inpainter().survey(shot, Path(folder), lambda frame: None)
@@ -221,100 +210,6 @@ def _prores(folder: Path, media: Media, count: int) -> tuple[Writer, PixelFormat
     format, tags = delivery_format(codec, media, "plate"), delivery_tags(codec, media, "plate")
     target = Target(folder / "out.mov", codec)
     return Writer(target, media=media, frames=range(count), format=format, tags=tags), format
-
-
-class _Masks:
-    """The round thing's own place in each frame (``stages.plates.MaskSource``)."""
-
-    def __init__(self, size: tuple[int, int]) -> None:
-        self._size = size
-
-    def mask(self, frame: int) -> Mask:
-        """bool [H, W]."""
-        canvas = np.zeros(self._size, np.uint8)
-        x, y = _centre(frame, self._size)
-        cv2.circle(canvas, (round(x), round(y)), _radius(self._size) + 2, 1, -1)
-        return canvas.astype(np.bool_)
-
-    def box(self, frame: int) -> Box:
-        """Bounding box."""
-        x, y = (round(value) for value in _centre(frame, self._size))
-        reach = _radius(self._size) + 2
-        return Box(x - reach, y - reach, x + reach + 1, y + reach + 1)
-
-
-def _radius(size: tuple[int, int]) -> int:
-    return size[0] // 9
-
-
-def _centre(frame: int, size: tuple[int, int]) -> tuple[float, float]:
-    """Where the round thing is; the way closes after a loop, so that loops join without a cut."""
-    turn = 2 * np.pi * frame / _LOOP
-    return size[1] * (0.5 + 0.3 * float(np.sin(turn))), size[0] * (0.5 + 0.2 * float(np.cos(turn)))
-
-
-def _make_loop(path: Path, size: tuple[int, int]) -> Path:
-    height, width = size
-    wall = _wall((height * 5 // 4, width * 5 // 4))
-    ball = np.asarray(cv2.applyColorMap(cv2.resize(wall[..., 0], (width, height)), cv2.COLORMAP_HOT), np.uint8)
-    with av.open(str(path), "w") as container:
-        options = {"preset": "ultrafast", "crf": "16", "bf": "0", "g": "48"}
-        stream = container.add_stream("libx264", rate=Fraction(_RATE), options=options)
-        stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
-        for number in range(_LOOP):
-            frame = av.VideoFrame.from_ndarray(_picture(wall, ball, number, size), format="bgr24")
-            container.mux(stream.encode(frame.reformat(format="yuv420p")))
-        container.mux(stream.encode(None))
-    return path
-
-
-def _picture(wall: Bytes, ball: Bytes, number: int, size: tuple[int, int]) -> Bytes:
-    turn = 2 * np.pi * number / _LOOP
-    shift = [size[1] * (0.11 + 0.1 * np.cos(turn)), size[0] * (0.11 + 0.04 * np.sin(turn))]
-    view = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    picture = cv2.warpAffine(wall, view, (size[1], size[0]), flags=flags, borderMode=cv2.BORDER_REFLECT)
-    x, y = (round(value) for value in _centre(number, size))
-    disc = np.zeros(size, np.uint8)
-    cv2.circle(disc, (x, y), _radius(size), 255, -1, cv2.LINE_AA)
-    cv2.copyTo(ball, disc, picture)
-    return np.asarray(picture, np.uint8)
-
-
-def _wall(size: tuple[int, int]) -> Bytes:
-    """Clouds of several sizes with panels on them: structure at every scale."""
-    rng = np.random.default_rng(5)
-    picture = np.zeros((*size, 3), np.float32)
-    for octave in range(2, 8):
-        small = rng.random((2**octave, 2**octave, 3), np.float32)
-        picture += cv2.resize(small, (size[1], size[0]), interpolation=cv2.INTER_CUBIC) / octave
-    picture = (picture - picture.min()) / (picture.max() - picture.min()) * 200 + 20
-    for _ in range(160):
-        x, y = int(rng.integers(size[1])), int(rng.integers(size[0]))
-        w, h = (int(value) for value in rng.integers(size[0] // 40, size[0] // 8, 2))
-        cv2.rectangle(picture, (x, y), (x + w, y + h), rng.uniform(20, 230, 3).tolist(), max(1, size[0] // 300))
-    return np.asarray(picture, np.uint8)
-
-
-def _repeat(path: Path, target: Path, times: int) -> Path:
-    """The same packets one loop after the other."""
-    with av.open(str(target), "w") as out:
-        output = None
-        for number in range(times):
-            with av.open(str(path)) as loop:
-                source = loop.streams.video[0]
-                output = output or out.add_stream_from_template(source)
-                for packet in _packets(loop):
-                    assert packet.pts is not None
-                    packet.pts += round(number * Fraction(_LOOP, _RATE) / packet.time_base)
-                    packet.dts = packet.pts  # there are no B-frames
-                    packet.stream = output
-                    out.mux(packet)
-    return target
-
-
-def _packets(container: InputContainer) -> Iterator[av.Packet[VideoStream]]:
-    return (packet for packet in container.demux(video=0) if packet.size)
 
 
 def _say(line: str) -> None:
