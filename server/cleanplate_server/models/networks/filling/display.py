@@ -1,11 +1,11 @@
 """Between the plate's own levels and what networks were trained on: pictures for a screen, from 0 to 1.
 
 Engines get RGB in the media's own transfer and are not told which one that is, and tags are often missing or wrong. So
-the levels themselves decide, once for a shot: pictures that use the range from 0 to 1 as screens do stay as they are;
-flat ones (log) are stretched, and those whose levels crowd far below their highlights (scene-linear light) are bent as
-well. The curve is one for R, G and B, so that grey stays grey; it rises everywhere and has a closed inverse, so that
-what comes back is in the plate's own levels, however fine these are. PQ and HLG are made for the eye, which makes them
-near enough to a screen's levels once they are stretched.
+the levels themselves decide, once for a shot: pictures that use the range from 0 to 1 as screens do stay as they are,
+or are squeezed a little where they overshoot it; flat ones (log) are stretched; those whose levels crowd far below
+their highlights (scene-linear light) are bent as well. PQ and HLG are made for the eye and need no bend. The curve is
+one for R, G and B, so that grey stays grey; it rises everywhere and has a closed inverse, so that what comes back is in
+the plate's own levels, however fine these are.
 """
 
 from __future__ import annotations
@@ -20,14 +20,16 @@ from cleanplate_server.models.protocols import RGB
 
 _SCREEN = (-0.1, 1.1)
 """Video overshoots black and white by 7 and 9 %."""
+_OVERSHOOT_ROOM = 0.02
+"""Left beyond an overshoot, which is otherwise clipped."""
 _FULL_SPAN = 0.6
 """A picture that spans so much has the contrast of a screen's."""
 _LEAST_SPAN = 0.5
 """Stretched no more than to this, so that a dark or flat picture does not become all noise."""
-_ENDS = (0.1, 99.9)
+_ENDS = (0.01, 99.99)
 """Percentiles: single hot pixels are no highlights."""
-_ROOM = 0.03
-"""Share of the span left at both ends."""
+_ROOM = 0.1
+"""Share of the span left at both ends, since only some pixels are looked at and what lies beyond is clipped."""
 _DARKEST_MEDIAN = 0.12
 """Of light that goes beyond a screen's white, a median below this share of the highlights is far too dark to see."""
 _MEDIAN = 0.3
@@ -86,7 +88,7 @@ def fit_curve(levels: NDArray[np.float32]) -> DisplayCurve:
         return DisplayCurve()
     low, high = (float(end) for end in np.percentile(finite, _ENDS))
     if low >= _SCREEN[0] and high <= _SCREEN[1] and high - low >= _FULL_SPAN:
-        return DisplayCurve()
+        return _around_screen(low, high)
     room = _ROOM * (high - low) + max(0.0, _LEAST_SPAN - (high - low)) / 2
     black, white = low - room, high + room
     if low >= 0 and high <= 1:  # nominal black and white are ends enough for what lies between them
@@ -94,6 +96,13 @@ def fit_curve(levels: NDArray[np.float32]) -> DisplayCurve:
         black, white = max(0.0, black + shift), min(1.0, white + shift)
     bent = high > _SCREEN[1]
     return DisplayCurve(black, white, _bend((float(np.median(finite)) - black) / (white - black)) if bent else 0.0)
+
+
+def _around_screen(low: float, high: float) -> DisplayCurve:
+    """The levels of a screen as they are, squeezed a little where some lie beyond its black or white."""
+    black = 0.0 if low >= 0 else low - _OVERSHOOT_ROOM
+    white = 1.0 if high <= 1 else high + _OVERSHOOT_ROOM
+    return DisplayCurve(black, white)
 
 
 def _bend(median: float) -> float:

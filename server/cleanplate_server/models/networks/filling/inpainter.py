@@ -43,8 +43,7 @@ REFERENCE_LIMITS: dict[Effort, int] = {"fast": 4, "balanced": 10, "best": 20}
 
 _PLAN_FILE = "network-plan.json"
 _LEVEL_FRAMES = 16
-_LEVELS_EACH = 4096
-_LEVELS_MARGIN_PX = 64
+_LEVELS_EACH = 1 << 15
 _CROSS = np.asarray(cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), np.uint8)
 
 
@@ -238,13 +237,11 @@ class NetworkFiller:
 
 
 def sample_levels(shot: MaskedFrames) -> NDArray[np.float32]:
-    """Some known pixels from around the holes of some frames over the whole shot: float32 [n, 3]."""
-    holed = [frame for frame in shot.frames if shot.hole_box(frame) is not None] or list(shot.frames)
+    """Some known pixels of some frames over the whole shot: float32 [n, 3]."""
+    frames = shot.frames[:: -(-len(shot.frames) // _LEVEL_FRAMES)]
     found: list[NDArray[np.float32]] = []
-    for frame in holed[:: max(1, len(holed) // _LEVEL_FRAMES)]:
-        whole = Box(0, 0, shot.size[1], shot.size[0])
-        box = (shot.hole_box(frame) or whole).grown(_LEVELS_MARGIN_PX, shot.size)
-        known = shot.rgb(frame, box)[~shot.mask(frame)[box.slices]]
+    for frame in frames:
+        known = shot.rgb(frame)[~shot.mask(frame)]
         found.append(known[:: max(1, len(known) // _LEVELS_EACH)])
     return np.concatenate(found)
 

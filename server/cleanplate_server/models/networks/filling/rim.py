@@ -16,6 +16,8 @@ from cleanplate_server.models.protocols import RGB, Mask
 RIM_PX = 12
 """How far around a hole, in pixels that the network saw, the picture and the fill are compared."""
 
+_TINTED_PX = 2.0
+"""So near a hole the object's colour is in the plate, where several pixels share one chroma sample."""
 _LARGEST_DRIFT = 0.15
 """Of the range: what is farther off is another thing in the picture, and no drift."""
 _SMOOTHING_PX = 3.0
@@ -34,7 +36,7 @@ def meet_rim(fill: RGB, plate: RGB, hole: Mask, *, scale: float) -> RGB:
         float32 [h, w, 3]; as good as the fill where no rim is in the box.
     """
     away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    rim = ~hole & (away <= RIM_PX * scale) & np.isfinite(plate).all(axis=2)
+    rim = (away > _TINTED_PX) & (away <= RIM_PX * scale) & np.isfinite(plate).all(axis=2)
     off = np.where(rim[..., None], np.clip(plate - fill, -_LARGEST_DRIFT, _LARGEST_DRIFT), 0).astype(np.float32)
     if not rim.any() or not off.any():
         return fill

@@ -48,7 +48,15 @@ def test_levels_beyond_black_and_white_survive_and_keep_their_order(name: str) -
     np.testing.assert_allclose(curve.restore(shown), levels, rtol=3e-6, atol=3e-6)
 
 
-@pytest.mark.parametrize("name", ["screen", "hlg", "video overshoot"])
+def test_overshoot_is_squeezed_in_and_hardly_more() -> None:
+    curve = fit_curve(SHOTS["video overshoot"])
+    shown = curve.show(SHOTS["video overshoot"])
+    assert 0 < shown.min() < 0.03
+    assert 0.97 < shown.max() < 1
+    assert curve.bend == 0
+
+
+@pytest.mark.parametrize("name", ["screen", "hlg"])
 def test_levels_that_a_screen_has_are_shown_as_they_are(name: str) -> None:
     assert fit_curve(SHOTS[name]) == DisplayCurve()
 

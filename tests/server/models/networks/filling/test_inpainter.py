@@ -153,6 +153,19 @@ def test_network_whose_colours_drift_leaves_no_seam(tmp_path: Path, gain: float,
         assert off.mean() < 0.25 * (abs(lift + (gain - 1) * 0.45) + 0.01)
 
 
+def test_windows_that_drift_each_their_own_way_do_not_flicker(tmp_path: Path) -> None:
+    background = 0.2 + 0.5 * a_texture(SIZE, sigma_px=6)
+    holes = np.zeros((24, *SIZE), np.bool_)
+    for t in range(24):
+        left = 30 + 2 * (t % 16)
+        holes[t, 14:34, left : left + 20] = True
+    shot = ArrayFrames(np.repeat(background[None], 24, 0), holes)
+    lifts = iter(np.random.default_rng(4).uniform(-0.08, 0.08, 100))
+    network = MeanNetwork(schedule=Schedule(), off=lambda right: (right + next(lifts)).astype(np.float32))
+    regions = fill_all(survey(network, shot, tmp_path / "s"), [shot.frames])
+    assert worst(shot, regions, background) < 2 / 255
+
+
 def test_gradients_of_a_fill_stay_where_its_colour_is_moved(tmp_path: Path) -> None:
     background = 0.2 + 0.5 * a_texture(SIZE, sigma_px=1)
     shot = a_shot(background, side=20, object_level=0.95)
