@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.completion import Field, Weight, fit_affine
 from cleanplate_server.models.embedded.registration import Registered
@@ -14,6 +13,8 @@ from cleanplate_server.models.embedded.sources import Target
 
 _NEAREST_FRAMES = 8
 _APART_PX = 0.5
+_APART_FIRST_PX = 1.5
+_APART_THEN_PX = 0.6
 _SMALLEST_SHARE = 0.1
 _MOST = 3
 _SAMPLES = 600
@@ -46,14 +47,16 @@ def split(target: Target, registered: Sequence[Registered]) -> list[Layer]:
         At least one layer.
     """
     velocity, trust = _velocity(target, registered)
-    rest, total = trust.copy(), float(trust.sum())
+    total = float(trust.sum())
     motions: list[Field] = []
-    while len(motions) < _MOST and total > 50 and rest.sum() > _SMALLEST_SHARE * total:
-        motion = _densest(velocity, rest)
-        if motion is None:
-            break
-        motions.append(motion)
-        rest = np.where(_apart(velocity, motion) < 1.2 * _APART_PX, 0, rest).astype(np.float32)
+    for apart_px in _APART_FIRST_PX, _APART_THEN_PX:
+        rest = _without(trust, velocity, motions, apart_px)
+        while len(motions) < _MOST and total > 50 and rest.sum() > _SMALLEST_SHARE * total:
+            motion = _densest(velocity, rest)
+            if motion is None:
+                break
+            motions.append(motion)
+            rest = _without(rest, velocity, [motion], apart_px)
     if motions:
         distances = np.stack([_apart(velocity, motion) for motion in motions])
         nearest = distances.argmin(0)
@@ -77,14 +80,22 @@ def _velocity(target: Target, registered: Sequence[Registered]) -> tuple[Field, 
     return np.asarray(total / weight[..., None], np.float32), trust.astype(np.float32)
 
 
+def _without(trust: Weight, velocity: Field, motions: Sequence[Field], apart_px: float) -> Weight:
+    """The places that move otherwise than all these motions by so many pixels a frame."""
+    rest = trust
+    for motion in motions:
+        rest = np.where(_apart(velocity, motion) < apart_px, 0, rest).astype(np.float32)
+    return rest
+
+
 def _densest(velocity: Field, weight: Weight) -> Field | None:
     rows, columns = np.nonzero(weight > 0.02)
     if not len(rows):
         return None
     pick = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLES)).astype(np.intp)
     values, trust = velocity[rows[pick], columns[pick]], weight[rows[pick], columns[pick]]
-    distance: NDArray[np.float32] = np.linalg.norm(values[:, None] - values[None], axis=2)
-    mode = values[(np.exp(-((distance / _APART_PX) ** 2)) * trust).sum(1).argmax()]
+    squared = np.square(values[:, None, 0] - values[:, 0]) + np.square(values[:, None, 1] - values[:, 1])
+    mode = values[(np.exp(squared * np.float32(-1 / _APART_PX**2)) @ trust).argmax()]
     alike = weight * np.exp(-((_apart(velocity, np.broadcast_to(mode, velocity.shape)) / _APART_PX) ** 2))
     motion = None
     for _ in range(4):
@@ -99,4 +110,5 @@ def _densest(velocity: Field, weight: Weight) -> Field | None:
 
 
 def _apart(velocity: Field, motion: Field) -> Weight:
-    return np.asarray(np.linalg.norm(velocity - motion, axis=2), np.float32)
+    off = velocity - motion
+    return np.asarray(np.sqrt(np.square(off[..., 0]) + np.square(off[..., 1])), np.float32)
