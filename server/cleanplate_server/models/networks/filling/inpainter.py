@@ -23,7 +23,7 @@ from cleanplate_server.models.networks.filling.display import DisplayCurve, fit_
 from cleanplate_server.models.networks.filling.regions import Region, Size, plan_region, union
 from cleanplate_server.models.networks.filling.rim import RIM_PX, meet_rim
 from cleanplate_server.models.networks.filling.schedule import ShotWindow
-from cleanplate_server.models.networks.filling.texture import REACH_PX, add_texture
+from cleanplate_server.models.networks.filling.texture import REACH_PX, add_texture, texture_grid
 from cleanplate_server.models.networks.filling.unseen import find_unseen
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes, WindowNetwork
 from cleanplate_server.models.protocols import (
@@ -186,7 +186,7 @@ class NetworkFiller:
         """The hole's box as a screen shows it, with fine texture where the network saw less than the plate has."""
         if scale <= 1:
             return fill[_within(box, near).slices]
-        wide = box.grown(math.ceil(REACH_PX * scale), self._shot.size)
+        wide = _on_grid(box.grown(math.ceil(REACH_PX * scale), self._shot.size), texture_grid(scale), self._shot.size)
         picture = self._plan.curve.show(self._shot.rgb(frame, wide)).copy()
         hole = self._shot.mask(frame)
         picture[_within(near, wide).slices][hole[near.slices]] = fill[hole[near.slices]]
@@ -256,6 +256,12 @@ def grow_cross(hole: Mask, times: int) -> Mask:
 
 def _common(one: Box, other: Box) -> Box:
     return Box(max(one.x0, other.x0), max(one.y0, other.y0), min(one.x1, other.x1), min(one.y1, other.y1))
+
+
+def _on_grid(box: Box, step: int, size: Size) -> Box:
+    """The smallest box on the picture's grid that holds a box, or as near to it as the picture's edge allows."""
+    x0, y0 = box.x0 // step * step, box.y0 // step * step
+    return Box(x0, y0, min(size[1], -(-box.x1 // step) * step), min(size[0], -(-box.y1 // step) * step))
 
 
 def _within(box: Box, outer: Box) -> Box:

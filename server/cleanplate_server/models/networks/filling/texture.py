@@ -3,6 +3,9 @@
 What a smaller picture cannot show is the difference between the plate and the plate seen as small. Each piece of the
 fill gets that difference from the place near by that looks most like it when both are seen small (after Freeman,
 Jones, Pasztor: Example-Based Super-Resolution, 2002). The fill keeps its own shapes and colours.
+
+Pieces lie on the picture's own grid, so that under a still camera most of the texture stands still; it does not follow
+a moving one.
 """
 
 from __future__ import annotations
@@ -63,8 +66,14 @@ def add_texture(picture: RGB, hole: Mask, *, scale: float) -> RGB:
     return np.where((hole & (power > 0))[..., None], picture + added, picture).astype(np.float32)
 
 
+def texture_grid(scale: float) -> int:
+    """The grid that pictures for `add_texture` are to begin on, so that pieces lie alike in every frame."""
+    return max(1, round(_STEP_PX * scale))
+
+
 def _split(picture: RGB, hole: Mask, scale: float) -> tuple[RGB, _Small]:
     height, width = hole.shape
+    scale = texture_grid(scale) / _STEP_PX  # whole steps of the grid are then whole pixels, and alike in every frame
     size = max(1, round(width / scale)), max(1, round(height / scale))
     rgb = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
     soft = np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -202,6 +202,27 @@ def test_fill_seen_smaller_is_as_sharp_as_the_picture_around_it_and_says_so(tmp_
         assert np.abs(soft).mean() < 0.02
 
 
+def test_texture_mostly_stands_still_under_a_still_camera_while_the_hole_moves(tmp_path: Path) -> None:
+    size = (240, 320)
+    background = np.clip(0.3 * a_texture(size, sigma_px=0.8) + 0.6 * a_texture(size, seed=9, sigma_px=30), 0, 1)
+    holes = np.zeros((6, *size), np.bool_)
+    for t in range(6):
+        holes[t, 90:150, 100 + 3 * t : 160 + 3 * t] = True
+    small = cv2.resize(background, (80, 60), interpolation=cv2.INTER_AREA)  # soft, and right
+    network = MeanNetwork(
+        AcceptedSizes((60, 80), is_fixed=True), Schedule(), off=lambda right: np.repeat(small[None], len(right), 0)
+    )
+    holes[:, 4, 4] = holes[:, -4, -4] = True  # so that the region is the whole picture
+    shot = ArrayFrames(np.repeat(background[None], 6, 0), holes)
+    regions = fill_all(survey(network, shot, tmp_path / "s"), [shot.frames])
+    change = []
+    for frame in range(5):
+        both = (holes[frame] & holes[frame + 1])[regions[frame].box.slices]
+        change.append(np.abs(regions[frame + 1].rgb - regions[frame].rgb)[both].mean())
+    fine = np.abs(background - cv2.resize(small, size[::-1], interpolation=cv2.INTER_LINEAR)).mean()
+    assert np.mean(change) < 0.5 * fine
+
+
 def test_fill_at_native_resolution_has_nothing_to_remark(tmp_path: Path) -> None:
     assert survey(MeanNetwork(), a_shot(a_texture(SIZE)), tmp_path / "s").remarks() == ()
 
