@@ -23,6 +23,7 @@ from cleanplate_server.messages import (
 )
 from cleanplate_server.models.protocols import Box, Candidate, EngineInfo, Point, Prompt, Stroke
 from cleanplate_server.pipeline.spec import (
+    CleanPlate,
     EngineUse,
     FillOperation,
     JobSpec,
@@ -67,15 +68,18 @@ def _prompt(mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]] | None = None)
         RemoveOperation((_prompt(),), grow_px=0, feather_px=3),
         TrackOperation((_prompt(),), grow_px=4),
         FillOperation(Path("/masks"), grow_px=1, feather_px=2),
+        FillOperation(Path("/masks"), clean_plates=(CleanPlate(7, Path("/p.png")), CleanPlate(9, Path("/q.exr")))),
+        RemoveOperation((_prompt(),), clean_plates=(CleanPlate(7, Path("/p.png")),)),
         MatteOperation(()),
     ],
 )
 def test_spec_there_and_back_is_the_same(operation: Operation) -> None:
     delivery = "matte" if isinstance(operation, TrackOperation | MatteOperation) else "patch"
+    maps = Path("/media/maps") if delivery == "patch" else None
     spec = JobSpec(
         path=Path("/media/a.mov"),
         operation=operation,
-        output=Output(Path("/media/b.mov"), "prores4444", delivery, overwrite=True),
+        output=Output(Path("/media/b.mov"), "prores4444", delivery, overwrite=True, unseen_path=maps),
         stream_index=1,
         start_frame=10,
         frame_count=20,

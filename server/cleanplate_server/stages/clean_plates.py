@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate_server.clip import Media
-from cleanplate_server.errors import InputError
+from cleanplate_server.errors import InputError, NotFoundError
 from cleanplate_server.models.embedded.completion import spread
 from cleanplate_server.models.protocols import RGB, Box, CleanRegion, Luma, Mask
 from cleanplate_server.stages.color import to_rgb
@@ -88,6 +88,8 @@ def read_clean_plate(path: Path, frame: int, media: Media) -> tuple[RGB, Mask]:
         InputError: no image, or another size.
         NotFoundError, AccessError, MediaError: it cannot be read.
     """
+    if not path.is_file():
+        raise NotFoundError(f"the clean plate {path} for frame {frame} is not there; correct its path")
     planes, format, tags = read_image(path)
     size = planes[0].shape
     if size != media.size:
@@ -184,10 +186,11 @@ class _Pair:
         """Correlation of detail around the hole, at most 1; for flat pictures, how alike they are."""
         x, y = self._moved(motion, rest)
         moved = _sample(self._other, x, y)
-        usable = self._near & self._known & _sample_nearest(self._opaque, x, y)
+        shown = self._known & _sample_nearest(self._opaque, x, y)
+        usable = self._near & shown
         if usable.sum() < self._near.sum() / 4:
             return 0.0
-        own, other = (_detail(each)[usable] for each in (self._own, moved))
+        own, other = (_detail(each, shown)[usable] for each in (self._own, moved))
         spread_own, spread_other = float(own.std()), float(other.std())
         if max(spread_own, spread_other) < _FLAT:
             differs = float(np.median(np.abs(self._own - moved)[usable]))
@@ -296,10 +299,14 @@ def _meet_contrast(moved: RGB, plate: RGB, known: Mask) -> RGB:
     return np.asarray((moved - middle) * gain + middle, np.float32)
 
 
-def _detail(picture: Luma) -> Luma:
-    """What is finer than a sixteenth or so of a small picture and coarser than grain."""
-    fine = cv2.GaussianBlur(picture, (0, 0), 1.0)
-    return np.asarray(fine - cv2.GaussianBlur(picture, (0, 0), 8.0), np.float32)
+def _detail(picture: Luma, known: Mask) -> Luma:
+    """What is coarser than grain and finer than light and shade, of the known pixels alone."""
+    weight = known.astype(np.float32)
+    fine, coarse = (
+        cv2.GaussianBlur(picture * weight, (0, 0), sigma) / np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)
+        for sigma in (1.0, 8.0)
+    )
+    return np.asarray(fine - coarse, np.float32)
 
 
 def _bytes(picture: Luma) -> NDArray[np.uint8]:

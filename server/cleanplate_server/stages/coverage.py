@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cleanplate_server.models.embedded.camera import Homography, move
 from cleanplate_server.models.embedded.sources import ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
-from cleanplate_server.models.protocols import Mask, MaskedFrames, Tick
+from cleanplate_server.models.protocols import CleanedFrames, Mask, MaskedFrames, Tick
 from cleanplate_server.stages.windows import read_arrays, write_arrays
 
 _ROWS = 108
@@ -107,6 +107,8 @@ class _Places:
         self.size = rows, max(1, round(width * rows / height))
         self._step = width / self.size[1], height / self.size[0]
         self._cover = [self._shrink(shot.mask(frame)) for frame in shot.frames]
+        given = shot.clean_frames if isinstance(shot, CleanedFrames) else ()
+        self._always = sorted({*given, self._frames[0], self._frames[-1]})
         self._from_first = [np.eye(3)]
         for frame in shot.frames[1:]:
             self._from_first.append(_scaled(camera.between(frame - 1, frame) @ self._from_first[-1]))
@@ -118,7 +120,7 @@ class _Places:
         row, column = np.nonzero(missing)
         ways = (ladder(frame, self._frames, way, growth=_GROWTH) for way in (1, -1))
         near_first = (other for pair in zip_longest(*ways) for other in pair if other is not None)
-        for other in chain(near_first, sorted({self._frames[0], self._frames[-1]} - {frame})):
+        for other in chain(near_first, self._always):
             if not row.size:
                 break
             seen = self._seen_in(other, frame, column, row)
