@@ -178,3 +178,14 @@ def test_registry_knows_all_of_them_with_licence_and_says_which_file_is_missing(
     assert statuses["opn"].info.weights == "OPN.pth + TCN.pth"
     assert statuses["opn"].reason.startswith("TCN.pth is not here; `cleanplate weights pull opn-tcn`")
     assert statuses["sttn"].reason.startswith("sttn.pth is not here; `cleanplate weights pull sttn`")
+
+
+@pytest.mark.parametrize("name", ["sttn", "opn"])
+def test_registry_with_the_files_in_place_builds_the_engine(name: str, tmp_path: Path) -> None:
+    status = next(s for s in Registry(EnginePlace(tmp_path, "cpu")).engines() if s.info.name == name)
+    for published, file in zip(FILES[name], status.info.weights.split(" + "), strict=True):
+        published.save(tmp_path / file)
+    registry = Registry(EnginePlace(tmp_path, "cpu"))
+    assert next(s for s in registry.engines() if s.info.name == name).available
+    assert registry.inpainter(name, "fast").info == status.info
+    assert registry.inpainter().info.name == "embedded"
