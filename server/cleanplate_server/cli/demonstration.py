@@ -25,8 +25,8 @@ from cleanplate_server.errors import OutputError
 _GROW_PX = 4
 _LOSSLESS_FRAMES = range(20, 28)
 _PICTURE_FRAMES = (6, 24, 42)
-_SHEET_FRAMES = (2, 7, 12, 17, 22, 27, 32, 37, 42, 46)
-_SHEET_TILE = (146, 260)
+_SHEET_FRAMES = (2, 8, 14, 20, 26, 32, 38, 44)
+_SHEET_TILE = (152, 270)
 _MADE = ("plate.mov", "truth.mov", "clean.mov", "clean.mov.cleanplate.json", "lossless.mkv",
          "lossless.mkv.cleanplate.json", "before-after.png", "contact-sheet.jpg")  # fmt: skip
 
@@ -88,7 +88,11 @@ def _remove(client: Client, shot: Shot, folder: Path, report: Report) -> list[Pa
     Returns:
         A PNG for each frame.
     """
-    prompts = [_prompt(shot, number, pointing) for number, pointing in enumerate(shot.pointings, start=1)]
+    prompts = [
+        _prompt(shot, frame, object_id, pointing)
+        for object_id, pointing in enumerate(shot.pointings, start=1)
+        for frame in shot.prompt_frames
+    ]
     operation = job_pb2.RemoveOperation(prompts=prompts, grow_px=_GROW_PX)
     output = job_pb2.Output(path=str(folder / "clean.mov"), codec="prores422hq")
     spec = job_pb2.JobSpec(path=str(folder / "plate.mov"), remove=operation, output=output)
@@ -97,12 +101,12 @@ def _remove(client: Client, shot: Shot, folder: Path, report: Report) -> list[Pa
     return sorted((folder / "masks").glob("*.png"))
 
 
-def _prompt(shot: Shot, object_id: int, pointing: Pointing) -> prompt_pb2.Prompt:
-    x, y = shot.on_screen(shot.prompt_frame, *pointing.click)
-    left, top = shot.on_screen(shot.prompt_frame, *pointing.box[:2])
-    right, bottom = shot.on_screen(shot.prompt_frame, *pointing.box[2:])
+def _prompt(shot: Shot, frame: int, object_id: int, pointing: Pointing) -> prompt_pb2.Prompt:
+    x, y = shot.on_screen(frame, *pointing.click)
+    left, top = shot.on_screen(frame, *pointing.box[:2])
+    right, bottom = shot.on_screen(frame, *pointing.box[2:])
     return prompt_pb2.Prompt(
-        frame=shot.prompt_frame,
+        frame=frame,
         object_id=object_id,
         points=[prompt_pb2.Point(x=round(x), y=round(y), side=prompt_pb2.Point.SIDE_INSIDE)],
         box=prompt_pb2.Box(x0=round(left), y0=round(top), x1=round(right), y1=round(bottom)),

@@ -20,12 +20,15 @@ _CLOUD_SHADE = 0.55
 
 
 class ParallaxShot:
-    """Renders the shot frame by frame, the same on every run (see ``shot.Shot``)."""
+    """Renders the shot frame by frame, the same on every run (see ``shot.Shot``).
+
+    It is pointed at twice, as a person would who looks at the shot: before and after a lamp post hides the scooter.
+    """
 
     name = "parallax"
     telling = "a promenade past which the camera slides, somebody who rides along it, and a cloud"
     subject = "rider"
-    prompt_frame = 12
+    prompt_frames = (12, 36)
     pointings = (
         Pointing(click=(-6, -140), box=(-75, -215, 80, 3)),
         Pointing(click=(60, 32), box=(-45, 0, 120, 56)),

@@ -18,7 +18,7 @@ Bytes = NDArray[np.uint8]
 
 _TILE = (270, 480)
 _LABEL_ROWS = 34
-_JPEG_QUALITY = 86
+_JPEG_QUALITY = 76
 _RED = np.array([230, 40, 40], np.float32)
 
 
@@ -43,7 +43,8 @@ def write_sheet(
         tiles = (before, _tinted(before, masks[number]), after, truth)
         rows.append(np.hstack([_numbered(_tile(tiles[0], tile), number), *(_tile(other, tile) for other in tiles[1:])]))
     sheet = np.vstack(rows)
-    if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY)):
+    quality = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY) if path.suffix == ".jpg" else ()
+    if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), quality):
         raise OutputError(f"{path} cannot be written; choose another folder with -o")
 
 

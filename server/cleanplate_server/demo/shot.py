@@ -65,8 +65,8 @@ class Shot(Protocol):
         """What is to be removed, for a sentence."""
 
     @property
-    def prompt_frame(self) -> int:
-        """The frame that a person would point at."""
+    def prompt_frames(self) -> tuple[int, ...]:
+        """The frames that a person would point at."""
 
     @property
     def pointings(self) -> tuple[Pointing, ...]:

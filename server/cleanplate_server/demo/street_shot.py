@@ -22,7 +22,7 @@ class StreetShot:
     name = "street"
     telling = "a street, and somebody who walks along it"
     subject = "walker"
-    prompt_frame = 24
+    prompt_frames = (24,)
     pointings = (
         Pointing(click=(0, -110), box=(-50, -195, 55, 8)),
         Pointing(click=(60, 15), box=(-20, -2, 130, 44)),

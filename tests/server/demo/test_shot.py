@@ -25,7 +25,7 @@ def shot(request: pytest.FixtureRequest) -> Shot:
 
 @pytest.fixture(scope="module")
 def prompted(shot: Shot) -> ShotFrame:
-    return shot.frame(shot.prompt_frame)
+    return shot.frame(shot.prompt_frames[0])
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def _drawn(name: str) -> Shot:
 
 
 def test_shot_is_the_same_each_time_it_is_drawn(shot: Shot, prompted: ShotFrame) -> None:
-    again = SHOTS[shot.name]().frame(shot.prompt_frame)
+    again = SHOTS[shot.name]().frame(shot.prompt_frames[0])
     assert np.array_equal(again.plate, prompted.plate)
     assert np.array_equal(again.object, prompted.object)
 
@@ -51,20 +51,22 @@ def test_truth_differs_from_the_plate_at_the_object_alone(prompted: ShotFrame) -
     assert changed[prompted.body].mean() > 0.9
 
 
-def test_places_to_click_lie_on_the_object_and_on_its_shadow(shot: Shot, prompted: ShotFrame) -> None:
-    body, shadow = (
-        tuple(round(value) for value in shot.on_screen(shot.prompt_frame, *pointing.click))
-        for pointing in shot.pointings
-    )
-    assert prompted.body[body[::-1]]
-    assert prompted.shadow[shadow[::-1]]
-    assert not prompted.body[shadow[::-1]]
+def test_places_to_click_lie_on_the_object_and_on_its_shadow(shot: Shot) -> None:
+    for number in shot.prompt_frames:
+        frame = shot.frame(number)
+        body, shadow = (
+            tuple(round(value) for value in shot.on_screen(number, *pointing.click)) for pointing in shot.pointings
+        )
+        assert frame.body[body[::-1]]
+        assert frame.shadow[shadow[::-1]]
+        assert not frame.body[shadow[::-1]]
 
 
 def test_boxes_hold_the_object_and_its_shadow(shot: Shot, prompted: ShotFrame) -> None:
+    number = shot.prompt_frames[0]
     for pointing, mask in zip(shot.pointings, (prompted.body, prompted.shadow & ~prompted.body), strict=True):
-        left, top = shot.on_screen(shot.prompt_frame, *pointing.box[:2])
-        right, bottom = shot.on_screen(shot.prompt_frame, *pointing.box[2:])
+        left, top = shot.on_screen(number, *pointing.box[:2])
+        right, bottom = shot.on_screen(number, *pointing.box[2:])
         held = np.zeros(SIZE, np.bool_)
         held[round(top) : round(bottom), round(left) : round(right)] = True
         assert (mask & held).sum() > 0.9 * mask.sum()
