@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 from cleanplate_server.errors import MaskError
+from cleanplate_server.models.embedded.appearance import multiply_columns, multiply_rows
+from cleanplate_server.models.embedded.edges import cut, edge_weights
 from cleanplate_server.models.embedded.flow import DisFlow, sample_along
 from cleanplate_server.models.embedded.motion import StillGround
 from cleanplate_server.models.embedded.propagator import FlowPropagator, look_at
@@ -107,6 +110,45 @@ def test_propagator_run_twice_gives_identical_frames() -> None:
         tracker = FlowPropagator(effort="fast").follow(shot, [shot.key(0)], [shot.key(0)])
         runs.append([tracker.step(frame) for frame in (1, 2)])
     assert np.array_equal(runs[0], runs[1])
+
+
+def test_propagator_frames_left_out_gives_what_a_fresh_start_gives() -> None:
+    shot = DrawnShot()
+    key = shot.key(0)
+    tracker, other = (FlowPropagator().follow(shot, [key], [key]) for _ in range(2))
+    tracker.step(1)
+    resumed = FlowPropagator().follow(shot, [key], [key], tracker.save())
+    other.step(1)
+    assert np.array_equal(other.step(4), resumed.step(4))
+
+
+class BrokenShot(DrawnShot):
+    """One frame cannot be read."""
+
+    BROKEN = 3
+
+    def rgb(self, frame: int, box: Box | None = None) -> RGB:
+        if frame == self.BROKEN:
+            raise OSError("broken")
+        return super().rgb(frame, box)
+
+
+def test_propagator_frame_that_cannot_be_read_raises_on_its_own_step() -> None:
+    shot = BrokenShot()
+    tracker = FlowPropagator().follow(shot, [shot.key(0)], [shot.key(0)])
+    tracker.step(1)
+    tracker.step(2)
+    with pytest.raises(OSError, match="broken"):
+        tracker.step(3)
+
+
+def test_propagator_step_done_leaves_no_thread() -> None:
+    shot = DrawnShot()
+    before = threading.active_count()
+    keys = [shot.key(0, 1), shot.key(0, 2)]
+    tracker = FlowPropagator().follow(shot, keys, keys)
+    tracker.step(1)
+    assert threading.active_count() == before
 
 
 def test_propagator_object_hidden_gives_empty_masks_and_finds_it_again() -> None:
@@ -252,6 +294,27 @@ def test_propagator_empty_start_raises_mask_error() -> None:
     key = Key(3, 1, np.zeros(SIZE, np.bool_))
     with pytest.raises(MaskError, match="frame 3"):
         FlowPropagator().follow(DrawnShot(), [key], [key])
+
+
+@pytest.mark.parametrize("count", [0, 1, 128, 300])
+def test_products_of_many_rows_equal_plain_ones(count: int) -> None:
+    draw = np.random.default_rng(count)
+    left, right = (draw.standard_normal((count, n)).astype(np.float32) for n in (22, 48))
+    matrix = draw.standard_normal((22, 24)).astype(np.float32)
+    assert np.allclose(multiply_rows(left, matrix), left @ matrix, atol=1e-4)
+    assert np.allclose(multiply_columns(left, right), left.T @ right, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [(24, 36), (1, 40), (40, 1), (1, 1)])
+def test_cut_faint_evidence_follows_the_edge(size: tuple[int, int]) -> None:
+    inside = np.zeros(size, np.bool_)
+    inside[size[0] // 4 : -(size[0] // 4) or None, size[1] // 4 : -(size[1] // 4) or None] = True
+    noise = np.random.default_rng(5).standard_normal(size)
+    evidence = (np.where(inside, 0.7, -0.7) + 0.5 * noise).astype(np.float32)
+    guide = np.repeat(inside[..., None], 3, -1).astype(np.float32)
+    labels = cut(evidence, edge_weights(guide))
+    assert labels.shape == size
+    assert np.mean((labels >= 0.5) != inside) < 0.01
 
 
 def test_flow_shifted_picture_gives_the_shift() -> None:

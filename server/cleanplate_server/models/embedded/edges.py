@@ -49,23 +49,33 @@ def cut(evidence: Picture, weights: tuple[Picture, Picture], *, smoothness: floa
     Returns:
         float32 [H, W] in [0, 1], nearly hard.
     """
-    u = 1.0 / (1.0 + cv2.exp(-np.clip(evidence, -20.0, 20.0)))
-    limit_x, limit_y = smoothness * weights[0], smoothness * weights[1]
-    limit_x[:, -1], limit_y[-1] = 0.0, 0.0
-    p, q, ahead = np.zeros_like(u), np.zeros_like(u), u.copy()
-    push = np.float32(_STEP) * evidence
+    u = (1.0 / (1.0 + cv2.exp(-np.clip(evidence, -20.0, 20.0)))).ravel()
+    most_x, most_y = ((smoothness / _STEP) * w for w in weights)
+    most_x[:, -1], most_y[-1] = 0.0, 0.0
+    most_x, most_y = most_x.ravel(), most_y.ravel()
+    least_x, least_y = -most_x, -most_y
+    push = (np.float32(_STEP) * evidence).ravel()
+    # Rows follow one another without a gap: what wraps around at the border is held at 0 by the limits there. The duals
+    # p and q are kept in parts of the step.
+    row = evidence.shape[1]
+    p, q, slope, ahead, before = np.zeros_like(u), np.zeros_like(u), np.zeros_like(u), u.copy(), np.empty_like(u)
     for _ in range(steps):
-        p[:, :-1] += np.float32(_STEP) * (ahead[:, 1:] - ahead[:, :-1])
-        q[:-1] += np.float32(_STEP) * (ahead[1:] - ahead[:-1])
-        np.clip(p, -limit_x, limit_x, out=p)
-        np.clip(q, -limit_y, limit_y, out=q)
-        flux = p + q
-        flux[:, 1:] -= p[:, :-1]
-        flux[1:] -= q[:-1]
-        fresh = np.clip(u + np.float32(_STEP) * flux + push, 0.0, 1.0)
-        ahead = 2.0 * fresh - u
-        u = fresh
-    return u
+        for dual, most, least, gap in ((p, most_x, least_x, 1), (q, most_y, least_y, row)):
+            np.subtract(ahead[gap:], ahead[:-gap], out=slope[: len(u) - gap])
+            dual += slope
+            np.minimum(dual, most, out=dual)
+            np.maximum(dual, least, out=dual)
+        flux = np.add(p, q, out=slope)
+        flux[1:] -= p[:-1]
+        flux[row:] -= q[:-row]
+        flux *= np.float32(_STEP * _STEP)
+        flux += push
+        before, u = u, before
+        np.add(flux, before, out=u)
+        np.clip(u, 0.0, 1.0, out=u)
+        np.subtract(u, before, out=ahead)
+        ahead += u
+    return u.reshape(evidence.shape)
 
 
 def guided_lines(guide: Picture, values: Picture, *, radius_px: int, epsilon: float) -> tuple[Picture, Picture]:
