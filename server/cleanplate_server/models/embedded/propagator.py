@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -10,16 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate_server.errors import MaskError
-from cleanplate_server.models.embedded.appearance import FEATURE_COUNT, PixelClassifier, describe
+from cleanplate_server.models.embedded.appearance import FEATURE_COUNT, Features, PixelClassifier, describe
 from cleanplate_server.models.embedded.flow import DisFlow, to_bytes
 from cleanplate_server.models.embedded.following import FIRST_STEPS, MEMORY_COUNT, Followed, Scene, draw_samples, teach
-from cleanplate_server.models.embedded.motion import StillGround, camera_motion
+from cleanplate_server.models.embedded.motion import Change, StillGround, camera_motion
 from cleanplate_server.models.embedded.state import Stored, pack_arrays, unpack_arrays
-from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, Frames, Key, Mask
+from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, Flow, Frames, Key, Mask
 
 Picture = NDArray[np.float32]
 
 _WORKING_AREA_PX = {"fast": 320 * 180, "balanced": 640 * 360, "best": 854 * 480}
+_THREAD_COUNT = 2
+"""The next frame is looked at while objects are found on this one, and two objects are found at once."""
 
 
 class FlowPropagator:
@@ -62,9 +65,20 @@ class Look:
     grey: NDArray[np.uint8]
 
 
+@dataclass
+class Sight:
+    """What a frame shows whatever the objects on it do; fields as in `Scene`."""
+
+    frame: int
+    look: Look
+    features: Features
+    motion: Flow
+    change: Change
+
+
 def look_at(rgb: RGB, size: tuple[int, int]) -> Look:
     """Reduces float32 [H, W, 3] to the working size (height, width)."""
-    small = np.clip(np.nan_to_num(rgb), 0.0, 1.0).astype(np.float32)
+    small = np.fmin(np.fmax(rgb, np.float32(0.0)), np.float32(1.0))  # what is not a number becomes 0
     if rgb.shape[:2] != size:
         small = np.asarray(cv2.resize(small, size[::-1], interpolation=cv2.INTER_AREA), np.float32)
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.float32)
@@ -85,6 +99,7 @@ class FlowTracker:
         self._flow = DisFlow(effort=effort)
         self._ground = StillGround(frames, self._size)
         self._last = look_at(frames.rgb(frame), self._size)
+        self._ahead: tuple[int, Future[Sight]] | None = None
 
     @classmethod
     def begin(cls, frames: Frames, keys: Sequence[Key], start: Sequence[Key], *, effort: Effort) -> FlowTracker:
@@ -127,20 +142,37 @@ class FlowTracker:
 
     def step(self, frame: int) -> Alpha:
         """Follows to the next frame; see `Tracker.step`."""
-        rgb = self._frames.rgb(frame)
-        look = look_at(rgb, self._size)
-        motion = self._flow.flow_of_bytes(look.grey, self._last.grey)
-        free = np.max([thing.body for thing in self._objects], axis=0) < 0.1
-        change = self._ground.change(frame, look.rgb)
-        scene = Scene(frame, look.lab, describe(look.lab), motion, camera_motion(motion, free), change)
-        result = np.zeros((len(self._objects), *self._frames.size), np.float32)
-        for number, thing in enumerate(self._objects):
-            thing.advance(scene)
-            result[number] = self._enlarged(thing.chance, rgb)
-        self._last, self._frame = look, frame
+        # No thread outlives the step: whoever owns the frames may close them after any.
+        with ThreadPoolExecutor(_THREAD_COUNT) as threads:
+            if self._ahead is not None and self._ahead[0] == frame:
+                sight = self._ahead[1].result()
+            else:
+                sight = self._see(frame, self._last)
+            following = 2 * frame - self._frame
+            self._ahead = None
+            if following in self._frames.frames:
+                self._ahead = following, threads.submit(self._see, following, sight.look)
+            scene = self._scene(sight)
+            result = np.stack(list(threads.map(lambda thing: self._advanced(thing, scene), self._objects)))
+        self._last, self._frame = sight.look, frame
         return result
 
-    def _enlarged(self, chance: Picture, rgb: RGB) -> Alpha:
+    def _see(self, frame: int, last: Look) -> Sight:
+        """Does what needs no object, so that it can be done while the objects of the frame before are found."""
+        look = look_at(self._frames.rgb(frame), self._size)
+        motion = self._flow.flow_of_bytes(look.grey, last.grey)
+        return Sight(frame, look, describe(look.lab), motion, self._ground.change(frame, look.rgb))
+
+    def _scene(self, sight: Sight) -> Scene:
+        free = np.max([thing.body for thing in self._objects], axis=0) < 0.1
+        camera = camera_motion(sight.motion, free)
+        return Scene(sight.frame, sight.look.lab, sight.features, sight.motion, camera, sight.change)
+
+    def _advanced(self, thing: Followed, scene: Scene) -> Picture:
+        thing.advance(scene)
+        return self._enlarged(thing.chance)
+
+    def _enlarged(self, chance: Picture) -> Alpha:
         height, width = self._frames.size
         if chance.shape == (height, width):
             return chance
