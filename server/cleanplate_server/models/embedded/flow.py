@@ -12,7 +12,7 @@ _SMALLEST_SIDE_PX = 32
 """DIS needs room for its pyramid of 8x8 patches; smaller pictures are padded to this."""
 
 _PRESETS = {
-    "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
+    "fast": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
     "balanced": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
     "best": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }

@@ -20,7 +20,7 @@ from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, F
 
 Picture = NDArray[np.float32]
 
-_WORKING_AREA_PX = {"fast": 320 * 180, "balanced": 640 * 360, "best": 854 * 480}
+_WORKING_AREA_PX = {"fast": 480 * 270, "balanced": 640 * 360, "best": 854 * 480}
 _THREAD_COUNT = 2
 """The next frame is looked at while objects are found on this one, and two objects are found at once."""
 
