@@ -4,6 +4,7 @@
     click_quality.py CLIPS_FOLDER [--frame N] [--alone] [--out FOLDER]
 
 The first click is the object's pixel farthest from its border, each next one likewise in the largest wrong region.
+The embedded segmenter does the same at every effort, so there is one table for all.
 """
 
 from __future__ import annotations
