@@ -159,8 +159,9 @@ class FlatInpainter:
 
     info = EngineInfo("flat", licence="CC-BY-NC-4.0", commercial_use=False)
 
-    def __init__(self, level: float = 0.25) -> None:
+    def __init__(self, level: float = 0.25, *, remark: str = "") -> None:
         self._level = level
+        self.remark = remark
         self.filled: list[int] = []
 
     def survey(self, shot: MaskedFrames, folder: Path, tick: Tick) -> FlatFiller:
@@ -174,6 +175,9 @@ class FlatFiller:
     owner: FlatInpainter
     shot: MaskedFrames
     level: float
+
+    def remarks(self) -> tuple[str, ...]:
+        return (self.owner.remark,) if self.owner.remark else ()
 
     def fill(self, window: range) -> Iterator[CleanRegion]:
         for frame in window:

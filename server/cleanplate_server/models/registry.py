@@ -93,8 +93,8 @@ class _Entry(Generic[E]):
 class Registry:
     """The engines of this machine, the preferred one of each kind first.
 
-    A network comes before the embedded engine when its weights are here and a GPU can run it; without a GPU it is there
-    for who asks for it by name.
+    A network comes before the embedded engine when its weights are here, a GPU can run it, and its licence allows all
+    use; others are there for who asks for them by name.
 
     Args:
         place: weights and device.
@@ -163,7 +163,7 @@ class Registry:
 
     def _statuses(self, kind: EngineKind, entries: Sequence[_Entry[E]]) -> list[EngineStatus]:
         found = [self._status(kind, entry) for entry in entries]
-        return sorted(found, key=lambda status: not (status.available and status.device != "cpu"))
+        return sorted(found, key=lambda status: not _comes_first(status))
 
     def _status(self, kind: EngineKind, entry: _Entry[E]) -> EngineStatus:
         if not entry.rows:
@@ -223,6 +223,10 @@ class Registry:
             return load_inpainter(info, checkpoints, device=device, effort=effort)
 
         return _Entry(info, build, tuple(rows))
+
+
+def _comes_first(status: EngineStatus) -> bool:
+    return status.available and status.device != "cpu" and status.info.commercial_use
 
 
 def _rows(rows: Sequence[WeightsRow], names: Sequence[str]) -> list[WeightsRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -10,7 +11,15 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate_server.clip import ClipRange, ColorTags, Media, PixelFormat
-from cleanplate_server.models.protocols import CleanRegion, EngineInfo, EngineKind, Filler, Inpainter, Tick
+from cleanplate_server.models.protocols import (
+    CleanRegion,
+    EngineInfo,
+    EngineKind,
+    Filler,
+    Inpainter,
+    RemarkingFiller,
+    Tick,
+)
 from cleanplate_server.pipeline.deliver import Delivering
 from cleanplate_server.pipeline.given_plates import fit_given
 from cleanplate_server.pipeline.job import Job
@@ -40,7 +49,10 @@ from cleanplate_server.stages.windows import (
     unpack_patches,
     window_name,
     write_arrays,
+    write_bytes,
 )
+
+_REMARKS_FILE = "remarks.json"
 
 
 @dataclass
@@ -79,6 +91,8 @@ class FillWork:
         self._plates = PlateCache(self._open.enter_context(Decoder(self.media)), self.cache_bytes)
         frames = CleanedShot(self._plates, self.media, self.shot, self.holes, given=self.given)
         self._filler = self.inpainter.survey(frames, self.survey_folder, tick)
+        remarks = self._filler.remarks() if isinstance(self._filler, RemarkingFiller) else ()
+        write_bytes(self.survey_folder / _REMARKS_FILE, json.dumps(remarks).encode())
 
     def __call__(self, window: range, tick: Tick) -> Path:
         if self._filler is None:
@@ -180,8 +194,16 @@ def fill_holes(
                 job.ledger.finish("inpaint", window_name(window), file)
         finally:
             work.close()
+        _tell_remarks(job, folder)
         files += [(w, job.ledger.folder / "inpaint" / f"{window_name(w)}.npz") for w in windows]
     return files
+
+
+def _tell_remarks(job: Job, folder: Path) -> None:
+    """What the engine had to say of a shot, in this run or in one before it."""
+    file = folder / _REMARKS_FILE
+    for remark in json.loads(file.read_bytes()) if file.is_file() else ():
+        job.note(str(remark))
 
 
 def _look_ahead(job: Job, media: Media, shots: Shots, given: Mapping[int, FittedPlate]) -> list[Outlook]:

@@ -34,7 +34,7 @@ from cleanplate_server.pipeline.spec import (
     TrackOperation,
 )
 from cleanplate_server.pipeline.track import track
-from fakes import FakeEngines, MemoryLedger
+from fakes import FakeEngines, FlatInpainter, MemoryLedger
 from media import Recipe, write_video
 
 SIZE = (64, 96)
@@ -118,6 +118,16 @@ def test_remove_tells_engines_licences_growth_and_shots_without_a_prompt(tmp_pat
     assert any("cut at frame 30" in note for note in take.notes)
     assert any("100.0%" in note for note in take.notes)
     assert len(list(take.masks_path.glob("*.png"))) == 40
+
+
+def test_remarks_of_a_filler_are_told_and_stay_when_its_windows_are_kept(tmp_path: Path, clip: Path) -> None:
+    ledger = MemoryLedger(tmp_path / "job")
+    (tmp_path / "job").mkdir()
+    said = FakeEngines(inpaint=FlatInpainter(remark="seen at half size"))
+    first = remove(a_job(tmp_path, a_spec(clip, CLICK), ledger, said), CLICK)
+    again = remove(a_job(tmp_path, a_spec(clip, CLICK, "again.mkv"), ledger, FakeEngines()), CLICK)
+    assert "seen at half size" in first.notes
+    assert "seen at half size" in again.notes
 
 
 def test_remove_with_range_and_handles_delivers_just_those_frames(tmp_path: Path, clip: Path) -> None:
