@@ -6,27 +6,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.protocols import Effort, Flow, Luma
+from cleanplate_server.models.protocols import Flow, Luma
 
 _SMALLEST_SIDE_PX = 32
 """DIS needs room for its pyramid of 8x8 patches; smaller pictures are padded to this."""
 
-_PRESETS = {
-    "fast": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-    "balanced": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-    "best": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
-}
-
 
 class DisFlow:
-    """Dense inverse search flow (Kroeger et al., ECCV 2016), a `FlowEstimator`.
+    """Dense inverse search flow (Kroeger et al., ECCV 2016), a `FlowEstimator`."""
 
-    Args:
-        effort: how fine the search is; ``best`` refines at full resolution.
-    """
-
-    def __init__(self, *, effort: Effort = "balanced") -> None:
-        self._search = cv2.DISOpticalFlow.create(_PRESETS[effort])
+    def __init__(self) -> None:
+        # The medium preset at any effort: the fast one saves less time than a smaller picture and costs tracks as much.
+        self._search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
 
     def flow(self, source: Luma, target: Luma) -> Flow:
         """Finds where each source pixel lies in the target.

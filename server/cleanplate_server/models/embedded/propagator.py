@@ -29,7 +29,7 @@ class FlowPropagator:
     """Key masks to masks on all frames, a `Propagator` that needs no weights.
 
     Args:
-        effort: sets the working resolution and how fine the flow is.
+        effort: sets the working resolution.
     """
 
     def __init__(self, *, effort: Effort = "balanced") -> None:
@@ -96,7 +96,7 @@ class FlowTracker:
         height, width = frames.size
         shrink = min(1.0, float(np.sqrt(_WORKING_AREA_PX[effort] / (height * width))))
         self._size = max(1, round(height * shrink)), max(1, round(width * shrink))
-        self._flow = DisFlow(effort=effort)
+        self._flow = DisFlow()
         self._ground = StillGround(frames, self._size)
         self._last = look_at(frames.rgb(frame), self._size)
         self._ahead: tuple[int, Future[Sight]] | None = None
