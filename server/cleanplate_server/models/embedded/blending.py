@@ -21,6 +21,8 @@ _LARGEST_OFFSET = 0.12
 _WORST = 0.3
 _LEAST_SHARE = 0.01
 _UNKNOWN = 0.25
+_LIKE = 3
+_NEVER = 9.0
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,15 @@ def _fit_colour(target: Target, rgb: RGB, comparable: Mask) -> tuple[Field, Luma
     difference = target.rgb[target.inner] - rgb
     error = mean_size(difference)
     weight = np.where(comparable, target.rim[target.inner], 0).astype(np.float32)
-    alike = weight * np.exp(-((error / 0.06) ** 2)).astype(np.float32)
-    offset = spread(np.clip(difference, -_LARGEST_OFFSET, _LARGEST_OFFSET), alike, sigma_px=3)
-    missed = spread(np.minimum(error, _WORST)[..., None], weight, sigma_px=4, keep=2)[..., 0]
-    return offset, missed
+    alike = weight * np.exp(error * error * np.float32(-1 / 0.06**2))
+    height, width = weight.shape
+    known, like = halve(weight), halve(alike)
+    clipped = np.clip(difference, -_LARGEST_OFFSET, _LARGEST_OFFSET)
+    both = halve(clipped * alike[..., None]) / np.maximum(like, np.float32(1e-6))[..., None]
+    worse = halve(np.minimum(error, _WORST) * weight) / np.maximum(known, np.float32(1e-6))
+    offset = spread(both, like, sigma_px=1.5)
+    missed = spread(worse[..., None], known, sigma_px=2, keep=2)
+    return enlarge(offset, (height, width)), enlarge(missed, (height, width))
 
 
 def shares(found: Sequence[Candidate]) -> list[Weight]:
@@ -100,12 +107,14 @@ def weigh(seen: Sequence[Mask], costs: Sequence[Luma], *, softness: float) -> li
         costs: float32 [h, w] for each.
         softness: in units of cost.
     """
-    least = np.min([np.where(known, cost, 9) for known, cost in zip(seen, costs, strict=True)], axis=0)
-    weights = [
-        np.where(known, np.exp(-np.clip((cost - least) / softness, 0, 50)), 0).astype(np.float32)
-        for known, cost in zip(seen, costs, strict=True)
-    ]
-    total = np.maximum(np.sum(weights, axis=0), np.float32(1e-6))
+    known = [np.where(mask, cost, np.float32(_NEVER)) for mask, cost in zip(seen, costs, strict=True)]
+    least = known[0].copy()
+    for cost in known:
+        np.minimum(least, cost, out=least)
+    weights = [np.exp((least - cost) * np.float32(1 / softness)) * mask for cost, mask in zip(known, seen, strict=True)]
+    total = np.full(least.shape, 1e-6, np.float32)
+    for weight in weights:
+        total += weight
     return [np.asarray(weight / total, np.float32) for weight in weights]
 
 
@@ -118,25 +127,44 @@ def disagreement(found: Sequence[Candidate]) -> list[Luma]:
         members = [i for i, candidate in enumerate(found) if candidate.layer == layer]
         if len(members) < 2:
             continue
-        small = [np.asarray(cv2.resize(found[i].rgb, half, interpolation=cv2.INTER_AREA), np.float32) for i in members]
-        seen = [cv2.resize(found[i].seen.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0 for i in members]
-        apart = np.full((len(members), len(members), half[1], half[0]), 9, np.float32)
+        small = [halve(found[i].rgb) for i in members]
+        unseen = [
+            ~(cv2.resize(found[i].seen.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0) for i in members
+        ]
+        count = min(_LIKE, len(members) - 1)
+        alike = np.full((len(members), count, half[1], half[0]), _NEVER, np.float32)
         for a in range(len(members)):
             for b in range(a):
                 differs = mean_size(small[a] - small[b])
-                apart[a, b] = np.where(seen[b], differs, _UNKNOWN)
-                apart[b, a] = np.where(seen[a], differs, _UNKNOWN)
-        count = min(3, len(members) - 1)
+                _keep_least(alike[a], np.where(unseen[b], np.float32(_UNKNOWN), differs))
+                _keep_least(alike[b], np.where(unseen[a], np.float32(_UNKNOWN), differs))
         for index, member in enumerate(members):
-            alike = np.partition(apart[index], count - 1, axis=0)[:count]
-            mean = np.add.reduce(alike) / np.float32(count)
-            result[member] = np.asarray(cv2.resize(mean, (width, height)), np.float32)
+            result[member] = enlarge(np.add.reduce(alike[index]) / np.float32(count), (height, width))
     return result
 
 
+def _keep_least(kept: Field, value: Luma) -> None:
+    """Puts values in among the least ones so far, which lie in order along the first axis; the greatest drops out."""
+    for place in kept:
+        greater = np.maximum(place, value)
+        np.minimum(place, value, out=place)
+        value = greater
+
+
+def halve(field: Field) -> Field:
+    """Half the size, each pixel the mean of those that it covers."""
+    height, width = field.shape[:2]
+    half = max(1, width // 2), max(1, height // 2)
+    return np.asarray(cv2.resize(field, half, interpolation=cv2.INTER_AREA), np.float32)
+
+
+def enlarge(field: Field, size: tuple[int, int]) -> Field:
+    """Back to (height, width), smoothly; a last axis of length one is dropped."""
+    return np.asarray(cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
 def mean_size(difference: Field) -> Luma:
-    size = np.abs(difference)
-    return np.asarray((size[..., 0] + size[..., 1] + size[..., 2]) / 3, np.float32)
+    return np.asarray(cv2.transform(np.abs(difference), np.full((1, 3), 1 / 3, np.float32)), np.float32)
 
 
 def compose(target: Target, box: Box, found: Sequence[Candidate], weights: Sequence[Weight]) -> tuple[RGB, Weight]:

@@ -20,6 +20,8 @@ _LEAST_POINTS = 12
 _RANSAC_PX = 1.0
 _RETURN_PX = 0.7
 _WINDOW = (15, 15)
+_LEAST_DEPTH = 1e-9
+"""Points on the horizon go far away instead of nowhere."""
 
 
 def shrink(luma: Luma, hole: Mask) -> tuple[Gray, Mask]:
@@ -118,5 +120,13 @@ def enlarge(motion: Homography, small: tuple[int, int], full: tuple[int, int]) -
 
 def move(motion: Homography, x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[Luma, Luma]:
     """Takes points to their places in the other frame: float32 arrays of one shape, in pixels."""
-    moved = cv2.perspectiveTransform(cv2.merge([x, y]), motion)
-    return np.asarray(moved[..., 0], np.float32), np.asarray(moved[..., 1], np.float32)
+    column, row, depth = (_mix(x, y, weights) for weights in motion)
+    if motion[2, 0] or motion[2, 1] or motion[2, 2] != 1:
+        depth = np.where(np.abs(depth) < _LEAST_DEPTH, np.float32(_LEAST_DEPTH), depth)
+        column, row = column / depth, row / depth
+    return column, row
+
+
+def _mix(x: NDArray[np.float32], y: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
+    a, b, c = (float(weight) for weight in weights)
+    return np.asarray(cv2.addWeighted(x, a, y, b, c), np.float32).reshape(x.shape)

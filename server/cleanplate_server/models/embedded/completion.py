@@ -14,6 +14,8 @@ Field = NDArray[np.float32]
 Weight = NDArray[np.float32]
 """float32 [h, w] in [0, 1]: how far a value is to be believed."""
 
+_MOST_PLACES = 1500
+
 
 @lru_cache(maxsize=16)
 def grid(height: int, width: int) -> tuple[Weight, Weight]:
@@ -84,8 +86,8 @@ def fit_affine(flow: Field, weight: Weight, *, rounds: int = 4) -> Field | None:
     rows, columns = np.nonzero(weight > 0.02)
     if len(rows) < 50:
         return None
-    if len(rows) > 4000:
-        pick = np.linspace(0, len(rows) - 1, 4000).astype(np.intp)
+    if len(rows) > _MOST_PLACES:
+        pick = np.linspace(0, len(rows) - 1, _MOST_PLACES).astype(np.intp)
         rows, columns = rows[pick], columns[pick]
     height, width = weight.shape
     design = np.stack([np.ones(len(rows)), (columns - width / 2) / 100, (rows - height / 2) / 100], 1)
@@ -93,9 +95,11 @@ def fit_affine(flow: Field, weight: Weight, *, rounds: int = 4) -> Field | None:
     stiffness = np.diag([1e-3, 1, 1]) * trust.sum() * 1e-3
     now = trust
     for _ in range(rounds):
-        left = (design * now[:, None]).T
-        parameters = np.linalg.solve(left @ design + stiffness, left @ wanted)
-        error = np.linalg.norm(design @ parameters - wanted, axis=1)
+        # einsum: sums this small are not worth waking the threads of a matrix product
+        left = design * now[:, None]
+        normal = np.einsum("ni,nj->ij", left, design) + stiffness
+        parameters = np.linalg.solve(normal, np.einsum("ni,nj->ij", left, wanted))
+        error = np.hypot(*(np.einsum("ni,ij->jn", design, parameters) - wanted.T))
         now = trust / (1 + (error / max(float(np.median(error)), 0.3)) ** 2)
     x, y = grid(height, width)
     x, y = (x - width / 2) / 100, (y - height / 2) / 100

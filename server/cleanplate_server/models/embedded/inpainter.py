@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 from cleanplate_server.models.embedded.anchors import Anchor, anchor_frame, carry
 from cleanplate_server.models.embedded.blending import Candidate, candidate, compose, shares
 from cleanplate_server.models.embedded.camera import move
+from cleanplate_server.models.embedded.completion import Field, Weight
 from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
 from cleanplate_server.models.embedded.layers import Layer, split
 from cleanplate_server.models.embedded.refinement import refine
-from cleanplate_server.models.embedded.registration import follow, sample_free
+from cleanplate_server.models.embedded.registration import Registered, follow, sample_free
 from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, grow, ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.protocols import (
@@ -58,18 +59,28 @@ class _Settings:
         largest_px: longest side of the picture that sources are compared on.
         growth: ratio of one source's distance to the one before it.
         sources: looked at to each side before only what is still missing is looked for.
+        finest: level of the flow search from source to source, see ``search_for``.
     """
 
     largest_px: int
     growth: float
     sources: int
+    finest: int = 1
 
 
 _SETTINGS: dict[Effort, _Settings] = {
-    "fast": _Settings(largest_px=224, growth=1.5, sources=9),
+    "fast": _Settings(largest_px=224, growth=1.5, sources=9, finest=2),
     "balanced": _Settings(largest_px=320, growth=1.33, sources=14),
     "best": _Settings(largest_px=480, growth=1.2, sources=24),
 }
+
+
+class _Trail(Protocol):
+    """``follow`` for one target."""
+
+    def __call__(
+        self, frames: Iterable[int], *, layer: Weight, velocity: Field | None = None
+    ) -> Iterator[Registered]: ...
 
 
 class PlateInpainter:
@@ -178,32 +189,32 @@ class PlateFiller:
         return picture, wanted
 
     def _candidates(self, target: Target) -> list[Candidate]:
-        look = partial(self._look, target)
+        trail = partial(follow, target, partial(self._look, target, {}), finest=self._settings.finest)
         everywhere = np.ones(target.hole.shape, np.float32)
-        near = [source for way in (1, -1) for source in follow(target, look, self._near(target, way), layer=everywhere)]
+        near = [source for way in (1, -1) for source in trail(self._near(target, way), layer=everywhere)]
         layers, found = split(target, near), []
         for number, layer in enumerate(layers):
             for way in (1, -1):
                 frames = islice(self._ladder(target, way), self._settings.sources)
-                for source in follow(target, look, frames, layer=layer.seen, velocity=layer.velocity):
+                for source in trail(frames, layer=layer.seen, velocity=layer.velocity):
                     found.append(candidate(target, source, number))
         seen = [made for made in found if made is not None]
-        seen += self._given_candidates(target, layers[0], {made.source.view.frame for made in seen})
+        seen += self._given_candidates(target, trail, layers[0], {made.source.view.frame for made in seen})
         missing = target.hole[target.inner].copy()
         for made in seen:
             missing &= ~made.seen
-        return seen + self._far_candidates(target, layers[0], missing) if missing.any() else seen
+        return seen + self._far_candidates(target, trail, layers[0], missing) if missing.any() else seen
 
-    def _given_candidates(self, target: Target, layer: Layer, reached: set[int]) -> list[Candidate]:
+    def _given_candidates(self, target: Target, trail: _Trail, layer: Layer, reached: set[int]) -> list[Candidate]:
         """From frames that a person cleaned and no ladder reached: over ever wider steps, else in one."""
-        look, made = partial(self._look, target), list[Candidate | None]()
+        made = list[Candidate | None]()
         for way in (1, -1):
             given = [frame for frame in self._given if (frame - target.frame) * way > 0 and frame not in reached]
             path = self._path_to(target.frame, given, way)
-            steps = follow(target, look, path, layer=layer.seen, velocity=layer.velocity)
+            steps = trail(path, layer=layer.seen, velocity=layer.velocity)
             walked = {source.view.frame: source for source in steps}
             for frame in given:
-                sources = [walked[frame]] if frame in walked else follow(target, look, [frame], layer=layer.seen)
+                sources = [walked[frame]] if frame in walked else trail([frame], layer=layer.seen)
                 made += [candidate(target, source, 0) for source in sources]
         return [one for one in made if one is not None]
 
@@ -214,15 +225,14 @@ class PlateFiller:
         between = set(takewhile(lambda step: abs(step - start) < last, steps))
         return sorted(between | set(given), key=lambda frame: abs(frame - start))
 
-    def _far_candidates(self, target: Target, layer: Layer, missing: Mask) -> list[Candidate]:
+    def _far_candidates(self, target: Target, trail: _Trail, layer: Layer, missing: Mask) -> list[Candidate]:
         """Goes on to the shot's ends for what is still missing, with the layer that most of the surroundings are in."""
         far: list[Candidate] = []
         for way in (1, -1):
             near = list(islice(self._ladder(target, way), self._settings.sources))
             reached = abs(near[-1] - target.frame) if near else 0
             frames = chain(near[::3], self._far_frames(target, way, reached, missing))
-            look = partial(self._look, target)
-            for source in follow(target, look, frames, layer=layer.seen, velocity=layer.velocity):
+            for source in trail(frames, layer=layer.seen, velocity=layer.velocity):
                 made = candidate(target, source, 0) if source.view.distance > reached else None
                 if made is not None:
                     far.append(made)
@@ -253,8 +263,13 @@ class PlateFiller:
     def _ladder(self, target: Target, way: int) -> Iterator[int]:
         return ladder(target.frame, self._shot.frames, way, growth=self._settings.growth)
 
-    def _look(self, target: Target, frame: int, x: Luma, y: Luma) -> View | None:
-        return self._reader.view(target, frame, self._camera.between(target.frame, frame), places=(x, y))
+    def _look(self, target: Target, looked: dict[int, View], frame: int, x: Luma, y: Luma) -> View | None:
+        kept = looked.get(frame)
+        motion = self._camera.between(target.frame, frame) if kept is None else kept.motion
+        view = self._reader.view(target, frame, motion, places=(x, y), kept=kept)
+        if view is not None:
+            looked[frame] = view
+        return view
 
 
 def _reach(box: Box) -> int:

@@ -95,7 +95,7 @@ def _densest(velocity: Field, weight: Weight) -> Field | None:
     pick = np.linspace(0, len(rows) - 1, min(len(rows), _SAMPLES)).astype(np.intp)
     values, trust = velocity[rows[pick], columns[pick]], weight[rows[pick], columns[pick]]
     squared = np.square(values[:, None, 0] - values[:, 0]) + np.square(values[:, None, 1] - values[:, 1])
-    mode = values[(np.exp(squared * np.float32(-1 / _APART_PX**2)) @ trust).argmax()]
+    mode = values[(np.exp(squared * np.float32(-1 / _APART_PX**2)) * trust).sum(1).argmax()]
     alike = weight * np.exp(-((_apart(velocity, np.broadcast_to(mode, velocity.shape)) / _APART_PX) ** 2))
     motion = None
     for _ in range(4):

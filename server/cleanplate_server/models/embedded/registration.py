@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.completion import Field, Weight, complete, fit_affine, grid
-from cleanplate_server.models.embedded.sources import Target, View, gray
+from cleanplate_server.models.embedded.sources import Target, View
 from cleanplate_server.models.protocols import Luma
 
 _ERROR_SCALE = 0.08
@@ -44,7 +44,13 @@ class Registered:
 
 
 def follow(
-    target: Target, look: Look, frames: Iterable[int], *, layer: Weight, velocity: Field | None = None
+    target: Target,
+    look: Look,
+    frames: Iterable[int],
+    *,
+    layer: Weight,
+    velocity: Field | None = None,
+    finest: int = 1,
 ) -> Iterator[Registered]:
     """Follows what moves alike around a hole from source to source away from the target.
 
@@ -58,8 +64,9 @@ def follow(
         frames: sources in one direction, nearest first.
         layer: float32 [h, w] in [0, 1], the surroundings that are followed.
         velocity: float32 [h, w, 2], the layer's motion in working pixels a frame, to start from; none when None.
+        finest: level that is searched last, see ``search_for``.
     """
-    search = search_for()
+    search = search_for(finest)
     flow = np.zeros((*target.hole.shape, 2), np.float32) if velocity is None else velocity
     last = 0 if velocity is None else 1
     for frame in frames:
@@ -87,7 +94,7 @@ def follow(
 def _register(search: cv2.DenseOpticalFlow, target: Target, view: View, start: Field) -> tuple[Field, Weight] | None:
     """The flow from the target to a view and how well it fits; None when the view shows too little."""
     column, row = view.places(*target.moved(start))
-    picture = _sample(gray(view.rgb), column, row)
+    picture = _sample(view.luma, column, row)
     free = sample_free(view.free, column, row)
     if free.mean() < _LEAST_OVERLAP:
         return None
@@ -130,10 +137,15 @@ def sample_free(free: NDArray[np.uint8], column: Luma, row: Luma) -> NDArray[np.
     return np.asarray(taken, np.uint8)
 
 
-def search_for() -> cv2.DenseOpticalFlow:
-    """The flow search that all registration uses; half size is fine enough for motion that is smooth."""
+def search_for(finest: int = 1) -> cv2.DenseOpticalFlow:
+    """The flow search that all registration uses; half size and few rounds are enough for motion that is smooth.
+
+    Args:
+        finest: level that is searched last: 1 is half size, 2 a quarter.
+    """
     search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-    search.setFinestScale(1)
+    search.setFinestScale(finest)
+    search.setVariationalRefinementIterations(3)
     return search
 
 

@@ -19,6 +19,8 @@ _CACHE_BYTES = 512 << 20
 _CACHE_COUNT = 64
 """Pieces kept: twice what one frame looks at, so that its neighbours find them again and a long shot needs no more."""
 _TILE_PX = 64
+_VIEW_TILE_PX = 32
+_PROBE_PX = 8
 _HOLE_GROW_PX = 2
 _LARGEST_CROP = 6.0
 _RIM_PX = 24
@@ -108,6 +110,11 @@ class View:
     free: NDArray[np.uint8]
     scale: tuple[float, float]
 
+    @cached_property
+    def luma(self) -> Luma:
+        """float32 [h, w]."""
+        return gray(self.rgb)
+
     def places(self, x: Luma, y: Luma) -> tuple[Luma, Luma]:
         """Takes full pixels of the target to working pixels of this view."""
         column, row = self.full_places(x, y)
@@ -122,7 +129,7 @@ class View:
 
 def gray(rgb: RGB) -> Luma:
     """float32 [h, w]: the weights of BT.601, near enough to compare pictures of any matrix."""
-    return np.asarray(rgb @ np.array([0.299, 0.587, 0.114], np.float32), np.float32)
+    return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), np.float32)
 
 
 def aim(shot: MaskedFrames, frame: int, *, largest_px: int) -> Target | None:
@@ -204,7 +211,9 @@ class SourceReader:
         self._bytes = 0
         self._lock = Lock()
 
-    def view(self, target: Target, frame: int, motion: Homography, *, places: tuple[Luma, Luma]) -> View | None:
+    def view(
+        self, target: Target, frame: int, motion: Homography, *, places: tuple[Luma, Luma], kept: View | None = None
+    ) -> View | None:
         """Cuts out of a source what shows some of the target's places.
 
         Args:
@@ -212,11 +221,13 @@ class SourceReader:
             frame: of the source.
             motion: from the target's full pixels to the source's.
             places: float32 [h, w] each, full pixels (x, y) of the target.
+            kept: an earlier view of the same target and source; given back if it shows the places too.
 
         Returns:
             The view; None where it lies outside the picture or is blown up too far.
         """
-        column, row = move(motion, *places)
+        # motion is smooth and the margin wide: a few of the places tell
+        column, row = move(motion, *(np.ascontiguousarray(side[::_PROBE_PX, ::_PROBE_PX]) for side in places))
         margin = 16 / target.scale + 0.05 * max(target.box.size)
         bounds = (column.min() - margin, row.min() - margin, column.max() + margin + 2, row.max() + margin + 2)
         if not np.isfinite(bounds).all():
@@ -227,19 +238,22 @@ class SourceReader:
         area, own = (x1 - x0) * (y1 - y0), target.box.size[0] * target.box.size[1]
         if min(x1 - x0, y1 - y0) < 8 or area > _LARGEST_CROP * own + 400**2:
             return None
+        if kept is not None and _holds(kept.box, Box(x0, y0, x1, y1)):
+            return kept
+        box = _tile(Box(x0, y0, x1, y1), self._shot.size, _VIEW_TILE_PX)
         with self._lock:
-            full, free = self._read(frame, Box(x0, y0, x1, y1))
-        size = max(1, round((x1 - x0) * target.scale)), max(1, round((y1 - y0) * target.scale))
+            full, free = self._read(frame, box)
+        height, width = (max(1, round(side * target.scale)) for side in box.size)
         return View(
             frame=frame,
             distance=abs(frame - target.frame),
             motion=motion,
-            box=Box(x0, y0, x1, y1),
+            box=box,
             full=full,
             full_free=free,
-            rgb=_resize(full, size[::-1]),
-            free=(cv2.resize(free.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999).astype(np.uint8),
-            scale=(size[0] / (x1 - x0), size[1] / (y1 - y0)),
+            rgb=_resize(full, (height, width)),
+            free=_shrink_free(free, (height, width)),
+            scale=(width / box.size[1], height / box.size[0]),
         )
 
     def _read(self, frame: int, box: Box) -> tuple[RGB, NDArray[np.uint8]]:
@@ -253,13 +267,7 @@ class SourceReader:
         return rgb[rows, columns], free[rows, columns]
 
     def _fetch(self, frame: int, box: Box) -> tuple[Box, RGB, NDArray[np.uint8]]:
-        height, width = self._shot.size
-        outer = Box(
-            box.x0 // _TILE_PX * _TILE_PX,
-            box.y0 // _TILE_PX * _TILE_PX,
-            min(width, -(-box.x1 // _TILE_PX) * _TILE_PX),
-            min(height, -(-box.y1 // _TILE_PX) * _TILE_PX),
-        )
+        outer = _tile(box, self._shot.size, _TILE_PX)
         side = 2 * _HOLE_GROW_PX + 1
         hole = self._shot.mask(frame)[outer.slices].astype(np.uint8)
         free = np.asarray(1 - cv2.dilate(hole, np.ones((side, side), np.uint8)), np.uint8)
@@ -283,6 +291,24 @@ def _holds(outer: Box, box: Box) -> bool:
 
 def _union(a: Box, b: Box) -> Box:
     return Box(min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
+
+
+def _tile(box: Box, size: tuple[int, int], side: int) -> Box:
+    """Widens a box to whole tiles of a picture of (height, width)."""
+    return Box(
+        box.x0 // side * side,
+        box.y0 // side * side,
+        min(size[1], -(-box.x1 // side) * side),
+        min(size[0], -(-box.y1 // side) * side),
+    )
+
+
+def _shrink_free(free: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """1 where all that a working pixel covers is free."""
+    if free.shape == size:
+        return free
+    cover = cv2.resize(free.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    return (cover > 0.999).astype(np.uint8)
 
 
 def _resize(rgb: RGB, size: tuple[int, int]) -> RGB:
