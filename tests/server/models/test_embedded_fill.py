@@ -14,7 +14,7 @@ from cleanplate_server.models.embedded.completion import complete
 from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
 from cleanplate_server.models.embedded.inpainter import PlateInpainter
 from cleanplate_server.models.embedded.sources import ladder
-from cleanplate_server.models.protocols import RGB, Box, CleanRegion, Luma, Mask, MaskedFrames
+from cleanplate_server.models.protocols import RGB, Box, CleanRegion, Effort, Luma, Mask, MaskedFrames
 
 OBJECT = np.array([0.95, 0.1, 0.9], np.float32)
 """A colour that the backgrounds never have."""
@@ -225,6 +225,31 @@ def test_fill_tiny_picture_object_gone(tmp_path: Path, size: tuple[int, int]) ->
         assert not has_object(region, shot.mask(region.frame))
 
 
+@pytest.mark.parametrize("effort", ["fast", "balanced", "best"])
+def test_fill_every_effort_pan_gives_background_back(tmp_path: Path, effort: Effort) -> None:
+    shot, plates = crossing(6)
+    filler = PlateInpainter(effort).survey(shot, tmp_path, lambda _: None)
+    region = next(filler.fill(range(3, 4)))
+    inside = shot.holes[3][region.box.slices]
+    assert float(np.abs(region.rgb - plates[3][region.box.slices])[inside].mean()) < 0.02
+
+
+def test_fill_one_frame_all_hole_gives_numbers(tmp_path: Path) -> None:
+    hole = np.ones((16, 16), np.bool_)
+    region = run(cover([texture(16, 16)], [hole]), tmp_path)[0]
+    assert region.unseen.all()
+    assert np.isfinite(region.rgb).all()
+
+
+def test_fill_all_black_locked_hole_stays_black(tmp_path: Path) -> None:
+    hole = np.zeros((48, 64), np.bool_)
+    hole[12:30, 20:44] = True
+    black = np.where(hole[..., None], OBJECT, 0).astype(np.float32)
+    for region in run(Shot([black] * 3, [hole] * 3), tmp_path):
+        assert region.unseen.all()
+        assert float(np.abs(region.rgb).max()) < 0.01
+
+
 @pytest.mark.parametrize("covered", [1, 4])
 def test_fill_hole_over_whole_picture_object_gone(tmp_path: Path, covered: int) -> None:
     shot, _ = crossing(4)
@@ -292,6 +317,20 @@ def test_frame_motion_pan_measured_despite_object() -> None:
     x, y = move(motion, np.float32([[100]]), np.float32([[90]]))
     assert abs(float(x[0, 0]) - 97) < 0.2
     assert abs(float(y[0, 0]) - 90) < 0.2
+
+
+@pytest.mark.parametrize("shape", [(1,), (7, 1), (5, 6)])
+def test_move_any_shape_homography_applied(shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(2)
+    x, y = random.uniform(0, 1900, (2, *shape)).astype(np.float32)
+    motion = np.array([[1.02, 0.03, -7], [-0.01, 0.98, 4], [2e-5, -1e-5, 1]])
+    moved = np.einsum("ij,j...->i...", motion, np.stack([x, y, np.ones_like(x)]).astype(np.float64))
+    np.testing.assert_allclose(move(motion, x, y), moved[:2] / moved[2], atol=2e-3)
+
+
+def test_move_point_on_horizon_stays_a_number() -> None:
+    motion = np.array([[1, 0, 0], [0, 1, 0], [1, 0, -8]], np.float64)
+    assert np.isfinite(move(motion, np.float32([[8]]), np.float32([[3]]))).all()
 
 
 def test_ladder_far_frames_shared_by_neighbours() -> None:
