@@ -193,16 +193,13 @@ def telea(planes: Planes, hole: Mask) -> Planes:
 def measure(folder: Path, engine: PlateInpainter, *, every: int, out: Path | None) -> Figures:
     """Fills and scores one shot."""
     shot, truths = BenchShot(folder), read_planes(folder / "truth.mkv")
-    chosen = list(shot.frames)[every // 2 :: every]
-    started, worked, results, filled = time.perf_counter(), time.process_time(), [], 0
+    chosen = shot.frames[every // 2 :: every]
+    started, worked = time.perf_counter(), time.process_time()
     with tempfile.TemporaryDirectory() as state:
         filler = engine.survey(shot, Path(state), lambda _: None)
-        for frame in chosen:
-            regions = list(filler.fill(range(frame, frame + 1)))
-            filled += len(regions)
-            plate = shot.plates[frame]
-            results.append(paste(plate, shot.holes[frame], regions[0]) if regions else plate)
+        regions = {region.frame: region for region in filler.fill(chosen)}
     seconds, worked = time.perf_counter() - started, time.process_time() - worked
+    results = [paste(shot.plates[i], shot.holes[i], regions[i]) if i in regions else shot.plates[i] for i in chosen]
     truths, holes = [truths[i] for i in chosen], [shot.holes[i] for i in chosen]
     floor = [telea(shot.plates[i], shot.holes[i]) for i in chosen]
     if out is not None and every == 1:
@@ -214,8 +211,8 @@ def measure(folder: Path, engine: PlateInpainter, *, every: int, out: Path | Non
         warp=warp_ratio(results, truths, holes) if every == 1 else float("nan"),
         outside=outside(results, truths, holes),
         gain=quality - psnr(floor, truths, holes),
-        cpu=worked / max(1, filled),
-        fps=filled / seconds,
+        cpu=worked / max(1, len(regions)),
+        fps=len(regions) / seconds,
     )
 
 
