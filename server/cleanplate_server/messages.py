@@ -309,7 +309,8 @@ def _operation_from_message(message: job_pb2.JobSpec, admit: Admit) -> Operation
         remove = message.remove
         prompts = _prompts(remove.prompts, admit, needed=True)
         plates = _clean_plates(remove.clean_plates, admit)
-        return RemoveOperation(prompts, _pixels(remove, "grow_px"), _pixels(remove, "feather_px"), plates)
+        grow_px, feather_px = _pixels(remove, "grow_px"), _pixels(remove, "feather_px")
+        return RemoveOperation(prompts, grow_px, feather_px, plates, remove.with_shadow)
     if kind == "track":
         return TrackOperation(
             _prompts(message.track.prompts, admit, needed=True), _pixels(message.track, "grow_px") or 0
@@ -329,7 +330,11 @@ def _write_operation(message: job_pb2.JobSpec, operation: Operation) -> None:
     plates = [job_pb2.CleanPlate(frame=plate.frame, path=str(plate.path)) for plate in clean_plates_of(operation)]
     if isinstance(operation, RemoveOperation):
         remove = job_pb2.RemoveOperation(
-            prompts=prompts, grow_px=operation.grow_px, feather_px=operation.feather_px, clean_plates=plates
+            prompts=prompts,
+            grow_px=operation.grow_px,
+            feather_px=operation.feather_px,
+            clean_plates=plates,
+            with_shadow=operation.with_shadow,
         )
         message.remove.CopyFrom(remove)
     elif isinstance(operation, TrackOperation):

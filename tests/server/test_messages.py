@@ -69,7 +69,7 @@ def _prompt(mask: np.ndarray[tuple[int, int], np.dtype[np.bool_]] | None = None)
         TrackOperation((_prompt(),), grow_px=4),
         FillOperation(Path("/masks"), grow_px=1, feather_px=2),
         FillOperation(Path("/masks"), clean_plates=(CleanPlate(7, Path("/p.png")), CleanPlate(9, Path("/q.exr")))),
-        RemoveOperation((_prompt(),), clean_plates=(CleanPlate(7, Path("/p.png")),)),
+        RemoveOperation((_prompt(),), clean_plates=(CleanPlate(7, Path("/p.png")),), with_shadow=True),
         MatteOperation(()),
     ],
 )

@@ -499,10 +499,13 @@ class RemoveOperation(google.protobuf.message.Message):
     GROW_PX_FIELD_NUMBER: builtins.int
     FEATHER_PX_FIELD_NUMBER: builtins.int
     CLEAN_PLATES_FIELD_NUMBER: builtins.int
+    WITH_SHADOW_FIELD_NUMBER: builtins.int
     grow_px: builtins.int
     """Pixels that masks are grown by before filling; unset lets the server choose by the picture's size, and it says how much."""
     feather_px: builtins.int
     """Width of the soft edge inside the grown mask in pixels; unset lets the server choose."""
+    with_shadow: builtins.bool
+    """Masks also grow to the shadow that the objects cast, and it is told by how much. Default false."""
     @property
     def prompts(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[cleanplate.v1.prompt_pb2.Prompt]:
         """At least one; objects are told apart by their ids."""
@@ -518,9 +521,10 @@ class RemoveOperation(google.protobuf.message.Message):
         grow_px: builtins.int | None = ...,
         feather_px: builtins.int | None = ...,
         clean_plates: collections.abc.Iterable[global___CleanPlate] | None = ...,
+        with_shadow: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "feather_px", b"feather_px", "grow_px", b"grow_px"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "clean_plates", b"clean_plates", "feather_px", b"feather_px", "grow_px", b"grow_px", "prompts", b"prompts"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "clean_plates", b"clean_plates", "feather_px", b"feather_px", "grow_px", b"grow_px", "prompts", b"prompts", "with_shadow", b"with_shadow"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_feather_px", b"_feather_px"]) -> typing.Literal["feather_px"] | None: ...
     @typing.overload
@@ -713,7 +717,7 @@ class StageProgress(google.protobuf.message.Message):
     FRAME_COUNT_FIELD_NUMBER: builtins.int
     FRAMES_PER_SECOND_FIELD_NUMBER: builtins.int
     stage: builtins.str
-    """decode, segment, propagate, matte, survey, inpaint or encode."""
+    """decode, segment, propagate, shadow, matte, survey, inpaint or encode."""
     done_frame_count: builtins.int
     """Frames done."""
     frame_count: builtins.int

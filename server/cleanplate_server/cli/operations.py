@@ -55,6 +55,7 @@ class MediaOptions:
     effort: str = "balanced"
     grow: int | None = None
     feather: int | None = None
+    shadow: bool = False
     clean_plate: tuple[PromptPart, ...] = ()
     unseen: str = ""
     overwrite: bool = False
@@ -289,7 +290,9 @@ def _unseen_options() -> list[click.Parameter]:
 
 
 def _build_remove(spec: job_pb2.JobSpec, options: MediaOptions, prompts: list[prompt_pb2.Prompt]) -> None:
-    operation = job_pb2.RemoveOperation(prompts=prompts, grow_px=options.grow, feather_px=options.feather)
+    operation = job_pb2.RemoveOperation(
+        prompts=prompts, grow_px=options.grow, feather_px=options.feather, with_shadow=options.shadow
+    )
     spec.remove.CopyFrom(operation)
 
 
@@ -314,7 +317,9 @@ def media_commands() -> list[click.Command]:
             "remove", _build_remove, needs_prompts=True,
             params=[_media_argument(), *prompt_options(), *_job_options(), _deliver_option(),
                     grow_option("the picture's size chooses, and it is told"),
-                    feather_option("the picture's size chooses"), *_unseen_options(), *voice_options()],
+                    feather_option("the picture's size chooses"),
+                    click.Option(["--shadow"], is_flag=True, help="Masks also grow to the shadow that objects cast."),
+                    *_unseen_options(), *voice_options()],
             help="Click to clean media: find the object, follow it, fill what was behind it.",
         ),
         MediaCommand(

@@ -19,6 +19,7 @@ _STAGE_TITLES = {
     "decode": "looking for cuts",
     "segment": "finding",
     "propagate": "following",
+    "shadow": "finding shadows",
     "matte": "matting",
     "survey": "surveying",
     "inpaint": "filling",

@@ -8,6 +8,7 @@ from cleanplate_server.pipeline.filling import make_patches
 from cleanplate_server.pipeline.following import follow_objects, keep_masks
 from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import Job
+from cleanplate_server.pipeline.shadows import find_shadows
 from cleanplate_server.pipeline.spec import RemoveOperation, Take
 from cleanplate_server.pipeline.tracking import make_holes
 from cleanplate_server.pipeline.unseen import deliver_maps
@@ -34,8 +35,9 @@ def remove(job: Job, operation: RemoveOperation) -> Take:
     job.note(f"masks are grown by {grow_px} pixels to cover the object's blurred edge, {feather_px} of them soft")
 
     followed = follow_objects(job, clip, operation.prompts)
+    shadows = find_shadows(job, clip.media, followed.shots) if operation.with_shadow else {}
     shots = [
-        (shot, make_holes(list(masks.values()), shot, size, grow_px=grow_px, ledger=job.ledger))
+        (shot, make_holes([*masks.values(), *shadows.get(shot, ())], shot, size, grow_px=grow_px, ledger=job.ledger))
         for shot, masks in followed.shots
     ]
     if not any(holes.box(frame) is not None for shot, holes in shots for frame in shot):

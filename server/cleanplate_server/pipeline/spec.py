@@ -29,12 +29,14 @@ class RemoveOperation:
         grow_px: masks are grown by so much before filling; None lets the picture's size choose.
         feather_px: width of the soft edge inside the grown mask; None lets the picture's size choose.
         clean_plates: at most one for each frame.
+        with_shadow: masks grow to the shadow that the objects cast, too.
     """
 
     prompts: tuple[Prompt, ...]
     grow_px: int | None = None
     feather_px: int | None = None
     clean_plates: tuple[CleanPlate, ...] = ()
+    with_shadow: bool = False
 
 
 @dataclass(frozen=True)
