@@ -225,6 +225,17 @@ def test_fill_tiny_picture_object_gone(tmp_path: Path, size: tuple[int, int]) ->
         assert not has_object(region, shot.mask(region.frame))
 
 
+@pytest.mark.parametrize("effort", ["balanced", "best"])
+def test_fill_many_sources_alike_none_counts_most(tmp_path: Path, effort: Effort) -> None:
+    """Every frame shows the same: shares are spread evenly over all, and the hole is filled all the same."""
+    plate = np.full((64, 96, 3), 0.4, np.float32)
+    holes = [np.zeros((64, 96), np.bool_) for _ in range(60)]
+    holes[30][24:40, 40:56] = True
+    shot = cover([plate] * len(holes), holes)
+    region = next(PlateInpainter(effort).survey(shot, tmp_path, lambda _: None).fill(range(30, 31)))
+    assert float(np.abs(region.rgb - 0.4).max()) < 0.01
+
+
 @pytest.mark.parametrize("effort", ["fast", "balanced", "best"])
 def test_fill_every_effort_pan_gives_background_back(tmp_path: Path, effort: Effort) -> None:
     shot, plates = crossing(6)

@@ -38,7 +38,9 @@ def refine(
     """
     mixture = _mix(target, found, weights)
     hole = target.hole[target.inner]
-    found = [one for one, weight in zip(found, weights, strict=True) if float(weight[hole].max()) > _LEAST_SHARE]
+    most = [float(weight[hole].max()) for weight in weights]
+    least = min(_LEAST_SHARE, max(most) / 2)  # where very many share a pixel none has much
+    found = [one for one, share in zip(found, most, strict=True) if share >= least]
     search = search_for()
     refined, costs = [], []
     for candidate, differs in zip(found, disagreement(found), strict=True):
