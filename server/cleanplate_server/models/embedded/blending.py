@@ -182,8 +182,10 @@ def compose(target: Target, box: Box, found: Sequence[Candidate], weights: Seque
     work_x, work_y = target.working(column, row)
     hole = target.hole[target.inner]
     total, mass = np.zeros((*box.size, 3), np.float32), np.zeros(box.size, np.float32)
-    for candidate, weight in zip(found, weights, strict=True):
-        if float(weight[hole].max(initial=0)) < _LEAST_SHARE:
+    most = [float(weight[hole].max(initial=0)) for weight in weights]
+    least = min(_LEAST_SHARE, max(most, default=0) / 2)
+    for candidate, weight, share_at_most in zip(found, weights, most, strict=True):
+        if share_at_most < least:
             continue
         view = candidate.source.view
         flow = _enlarge(candidate.flow, work_x, work_y) * target.step
