@@ -13,7 +13,7 @@ PANEL := tests/plugin/premiere
 PANEL_STAMP := build/panel/.set-up
 PROTOS := $(wildcard proto/cleanplate/v1/*.proto)
 
-.PHONY: help setup demo test test-hosts lint types bench bench-quality proto clean
+.PHONY: help setup demo test test-hosts lint types bench bench-memory bench-quality proto clean
 
 help:
 	@echo "make setup          a .venv with everything in it"
@@ -23,6 +23,7 @@ help:
 	@echo "make test-hosts     timelines in Kdenlive and Blender; root on Debian, 3 GB in HOSTS_SID=$(HOSTS_SID), minutes"
 	@echo "make lint types     ruff, mypy --strict"
 	@echo "make bench          frames per second and peak memory (QUICK=1 for a short look)"
+	@echo "make bench-memory   peak memory of whole jobs on 1080p, 10 s against 60 s; an hour or so"
 	@echo "make bench-quality  clicks, tracks and fills against truth, on the clips in SHARED=$(SHARED)"
 	@echo "make proto          the stubs in proto/, anew"
 	@echo "make clean          remove what these made"
@@ -61,6 +62,9 @@ types: setup
 
 bench: setup
 	$(BIN)/python tests/bench/speed.py $(if $(QUICK),--quick)
+
+bench-memory: setup
+	$(BIN)/python tests/bench/memory.py
 
 bench-quality: setup
 	mkdir -p $(OUT)

@@ -50,6 +50,8 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=written,  # results of the command line go to stdout; nothing a library prints may join them
                 stderr=written,
+                # glibc gives each thread an arena of its own, and short-lived threads spread memory over ever more
+                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
                 cwd=places.path,  # "-m" searches the working folder first, and this one holds no modules
                 start_new_session=True,  # Ctrl-C is for the server, which then cancels in order
             )

@@ -25,6 +25,7 @@ from cleanplate_server.pipeline.given_plates import fit_given
 from cleanplate_server.pipeline.job import Job
 from cleanplate_server.pipeline.mattes import hole_mattes
 from cleanplate_server.pipeline.spec import CleanPlate
+from cleanplate_server.pipeline.surroundings import check_surroundings
 from cleanplate_server.pipeline.unseen import (
     Shots,
     Unseen,
@@ -162,6 +163,7 @@ def make_patches(
         return Made(patches, (), expected_unseen(media, _look_ahead(job, media, shots, given)))
     inpainter = job.engines.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
     given = fit_given(job, media, shots, clean_plates)
+    check_surroundings(shots, media.size, given)
     _look_ahead(job, media, shots, given)
     files = fill_holes(
         job, media, shots, inpainter, feather_px=feather_px, patch_layer=how.patch_layer, given=given

@@ -23,7 +23,7 @@ from cleanplate_server.stages.plates import PlateCache
 
 _PROGRAM_BYTES = 192 << 20
 _ENGINE_CACHE_BYTES = 512 << 20
-_ENGINE_BYTES_PER_PIXEL = 220
+_ENGINE_BYTES_PER_PIXEL = 380
 """Float pictures that engines and stages hold at once, for each pixel of a frame; `make bench` measures them."""
 
 
