@@ -54,6 +54,8 @@ FEATURE_COUNT = 3 * len(_COLOUR_SCALES_PX) + (_ORIENTATION_COUNT + 1) * len(_TEX
 
 _HIDDEN = (48, 24)
 _RATE, _MOMENTUM, _SECOND, _DECAY = 5e-3, 0.9, 0.999, 1e-4
+_KEPT = 0.95
+"""Part of the running mean of weights that a step keeps."""
 _BLOCK_ROWS = 128
 """Rows multiplied at a time. The BLAS inside NumPy calls up a thread for each core for larger products, and these wait
 for one another far longer than they work: a product of 40 us took 7 ms where others used the cores too."""
@@ -86,8 +88,9 @@ class PixelClassifier:
     """A small perceptron from pixel features to log odds of the object, trained by Adam (Kingma and Ba, ICLR 2015).
 
     Args:
-        weights: float32 layers ``w0 b0 w1 b1 w2 b2``, the features' ``shift`` and ``gain``, and Adam's moments
-            (``m_*``, ``v_*``).
+        weights: float32 layers ``w0 b0 w1 b1 w2 b2``, their running means over the last steps (``mean_*``; Polyak and
+            Juditsky, SIAM J. Control Optim. 1992), the features' ``shift`` and ``gain``, and Adam's moments (``m_*``,
+            ``v_*``).
         steps_done: training steps so far.
     """
 
@@ -108,18 +111,20 @@ class PixelClassifier:
             arrays[f"b{i}"] = np.zeros(fan_out, np.float32)
         for name in ("w0", "b0", "w1", "b1", "w2", "b2"):
             arrays["m_" + name], arrays["v_" + name] = np.zeros_like(arrays[name]), np.zeros_like(arrays[name])
+            arrays["mean_" + name] = arrays[name].copy()
         return cls(arrays)
 
     def log_odds(self, features: Features) -> Picture:
         """Gives float32 [M] log odds of the object for float32 [M, F] features, ignoring how large it is."""
         w = self.weights
-        slope = w["gain"][:, None] * w["w0"]
-        base = w["b0"] - (w["shift"] * w["gain"]) @ w["w0"]
+        slope = w["gain"][:, None] * w["mean_w0"]
+        base = w["mean_b0"] - (w["shift"] * w["gain"]) @ w["mean_w0"]
         result = np.empty(len(features), np.float32)
         for start in range(0, len(features), _CHUNK_ROWS):
             rows = features[start : start + _CHUNK_ROWS]
             first = np.maximum(multiply_rows(rows, slope) + base, 0.0)
-            result[start : start + _CHUNK_ROWS] = self._after_first(first)[1][:, 0]
+            second = np.maximum(multiply_rows(first, w["mean_w1"]) + w["mean_b1"], 0.0)
+            result[start : start + _CHUNK_ROWS] = (multiply_rows(second, w["mean_w2"]) + w["mean_b2"])[:, 0]
         return result
 
     def train(self, features: Features, labels: NDArray[np.float32]) -> None:
@@ -144,12 +149,8 @@ class PixelClassifier:
         w = self.weights
         x = (features - w["shift"]) * w["gain"]
         first = np.maximum(multiply_rows(x, w["w0"]) + w["b0"], 0.0)
-        return x, first, *self._after_first(first)
-
-    def _after_first(self, first: Features) -> tuple[Features, Features]:
-        w = self.weights
         second = np.maximum(multiply_rows(first, w["w1"]) + w["b1"], 0.0)
-        return second, multiply_rows(second, w["w2"]) + w["b2"]
+        return x, first, second, multiply_rows(second, w["w2"]) + w["b2"]
 
     def _descend(self, slopes: Arrays) -> None:
         self.steps_done += 1
@@ -161,3 +162,4 @@ class PixelClassifier:
             v += np.float32(1.0 - _SECOND) * (slope * slope - v)
             step = np.float32(_RATE / bias_1) * m / (np.sqrt(v / np.float32(bias_2)) + np.float32(1e-8))
             w[name] -= step + np.float32(_RATE * _DECAY) * w[name]
+            w["mean_" + name] += np.float32(1.0 - _KEPT) * (w[name] - w["mean_" + name])
