@@ -8,9 +8,10 @@ import pytest
 import torch
 from cleanplate_server.errors import InputError
 from cleanplate_server.models.networks.e2fgvi import build_e2fgvi, build_e2fgvi_hq
-from cleanplate_server.models.networks.e2fgvi.flow import warp
 from cleanplate_server.models.networks.e2fgvi.network import E2fgvi, Filled
-from cleanplate_server.models.networks.e2fgvi.transformer import from_windows, surrounding_index, to_windows
+from cleanplate_server.models.networks.e2fgvi.transformer import surrounding_index
+from cleanplate_server.models.networks.token_windows import from_windows, to_windows
+from cleanplate_server.models.networks.warping import warp
 from parity_networks.case import OWN_CASES
 from torch import Tensor
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate_server.models.networks.frame_coding import by_clip
+from cleanplate_server.models.networks.warping import warp
 
 _LEVELS = 6
 _STRIDE = 2 ** (_LEVELS - 1)
@@ -110,21 +110,3 @@ def estimate_flows(network: SpyNet, frames: Tensor) -> tuple[Tensor, Tensor]:
     flow_next: Tensor = network(earlier.flatten(0, 1), later.flatten(0, 1))
     flow_previous: Tensor = network(later.flatten(0, 1), earlier.flatten(0, 1))
     return by_clip(flow_next, earlier), by_clip(flow_previous, earlier)
-
-
-def warp(maps: Tensor, flow: Tensor, *, outside: Literal["zeros", "border"] = "zeros") -> Tensor:
-    """Fetches for each place what lies where the flow points, bilinear.
-
-    Args:
-        maps: [n, C, h, w].
-        flow: [n, 2, h, w], (dx, dy) in pixels.
-        outside: what is found beyond the edge.
-    """
-    height, width = maps.shape[2:]
-    # places in half precision would be off
-    precise = flow.float()
-    x = torch.arange(width, device=flow.device) + precise[:, 0]
-    y = torch.arange(height, device=flow.device)[:, None] + precise[:, 1]
-    grid = torch.stack([2 * x / max(width - 1, 1) - 1, 2 * y / max(height - 1, 1) - 1], -1)
-    found = functional.grid_sample(maps.float(), grid, mode="bilinear", padding_mode=outside, align_corners=True)
-    return found.to(maps.dtype)

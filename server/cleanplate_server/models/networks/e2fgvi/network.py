@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate_server.errors import InputError
-from cleanplate_server.models.networks.e2fgvi.encoder import WIDTH, Encoder
 from cleanplate_server.models.networks.e2fgvi.flow import SpyNet, estimate_flows
-from cleanplate_server.models.networks.e2fgvi.patches import FreeComposition, PlacedComposition, Size, SoftSplit
 from cleanplate_server.models.networks.e2fgvi.propagation import Propagation
 from cleanplate_server.models.networks.e2fgvi.transformer import Block
 from cleanplate_server.models.networks.frame_coding import FrameDecoder, by_clip
+from cleanplate_server.models.networks.interleaved_encoder import WIDTH, Encoder
+from cleanplate_server.models.networks.soft_split import FreeComposition, PlacedComposition, Size, SoftSplit
 
 BASE_SIZE: Size = (240, 432)
 """The only size of frames that the base network takes."""

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d  # type: ignore[import-untyped]
 
-from cleanplate_server.models.networks.e2fgvi.encoder import WIDTH
-from cleanplate_server.models.networks.e2fgvi.flow import warp
+from cleanplate_server.models.networks.interleaved_encoder import WIDTH
+from cleanplate_server.models.networks.warping import warp
 
 Direction = Literal["backward_", "forward_"]
 

@@ -6,12 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate_server.models.networks.e2fgvi.patches import TOKEN_WIDTH, OverlapFeedForward, Size
+from cleanplate_server.models.networks.soft_split import TOKEN_WIDTH, OverlapFeedForward, Size
+from cleanplate_server.models.networks.token_windows import WINDOW, WINDOW_AREA, from_windows, to_windows
 
-WINDOW = (5, 9)
-"""Rows and columns of tokens that attend together."""
-
-_AREA = WINDOW[0] * WINDOW[1]
 _REACH = (WINDOW[0] // 2, WINDOW[1] // 2)
 """How far a window sees beyond its edges: tokens as they are, and further windows as one token each."""
 _QUADRANTS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -26,7 +23,7 @@ class Block(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pool_layers = nn.ModuleList([nn.Linear(_AREA, 1)])
+        self.pool_layers = nn.ModuleList([nn.Linear(WINDOW_AREA, 1)])
         self.norm1 = nn.LayerNorm(TOKEN_WIDTH)
         self.attn = WindowAttention()
         self.norm2 = nn.LayerNorm(TOKEN_WIDTH)
@@ -74,7 +71,7 @@ class WindowAttention(nn.Module):
         """
         query, key, value = self.qkv(tokens).chunk(3, -1)
         _, far_key, far_value = self.qkv(pooled).chunk(3, -1)
-        bias = _far_bias(far_key, nearer_count=_AREA + len(self.valid_ind_rolled))
+        bias = _far_bias(far_key, nearer_count=WINDOW_AREA + len(self.valid_ind_rolled))
         mixed = functional.scaled_dot_product_attention(
             _by_head(to_windows(query)),
             _by_head(self._seen(key, far_key)),
@@ -82,7 +79,7 @@ class WindowAttention(nn.Module):
             attn_mask=bias.repeat(len(tokens), 1, 1, tokens.shape[1]),
         )
         count, time, *grid, width = tokens.shape
-        windows = mixed.transpose(1, 2).reshape(count, -1, time, _AREA, width)
+        windows = mixed.transpose(1, 2).reshape(count, -1, time, WINDOW_AREA, width)
         out: Tensor = self.proj(from_windows(windows, (grid[0], grid[1])))
         return out
 
@@ -94,23 +91,8 @@ class WindowAttention(nn.Module):
         around = torch.cat(rolled, 3).index_select(3, self.valid_ind_rolled)
         count, time = pooled.shape[:2]
         far = _neighbourhoods(pooled.flatten(0, 1).permute(0, 3, 1, 2))
-        far = far.reshape(count, time, TOKEN_WIDTH, _AREA, -1).permute(0, 4, 1, 3, 2)
+        far = far.reshape(count, time, TOKEN_WIDTH, WINDOW_AREA, -1).permute(0, 4, 1, 3, 2)
         return torch.cat([to_windows(tokens), around, far], 3)
-
-
-def to_windows(tokens: Tensor) -> Tensor:
-    """Cuts tokens [b, t, rows, columns, C] into windows [b, windows, t, 45, C], both row by row."""
-    count, time, rows, columns, width = tokens.shape
-    parts = tokens.reshape(count, time, rows // WINDOW[0], WINDOW[0], columns // WINDOW[1], WINDOW[1], width)
-    return parts.permute(0, 2, 4, 1, 3, 5, 6).reshape(count, -1, time, _AREA, width)
-
-
-def from_windows(windows: Tensor, grid: Size) -> Tensor:
-    """Undoes ``to_windows`` for a grid of (rows, columns)."""
-    count, _, time, _, width = windows.shape
-    across, down = grid[1] // WINDOW[1], grid[0] // WINDOW[0]
-    parts = windows.reshape(count, down, across, time, *WINDOW, width)
-    return parts.permute(0, 3, 1, 4, 2, 5, 6).reshape(count, time, *grid, width)
 
 
 def surrounding_index() -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.ops import deform_conv2d  # type: ignore[import-untyped]
 
-from cleanplate_server.models.networks.e2fgvi.encoder import WIDTH
+from cleanplate_server.models.networks.interleaved_encoder import WIDTH
 
 ALIGNMENT_SLOPE = 0.1
 """Of the LeakyReLUs that find offsets."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate_server.errors import InputError
-from cleanplate_server.models.networks.e2fgvi.encoder import WIDTH
 from cleanplate_server.models.networks.frame_coding import SLOPE, Enlargement, by_clip
+from cleanplate_server.models.networks.interleaved_encoder import WIDTH
 from cleanplate_server.models.networks.propainter.alignment import ALIGNMENT_SLOPE, Alignment
 from cleanplate_server.models.networks.propainter.flows import Flows
 

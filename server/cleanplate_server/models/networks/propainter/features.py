@@ -8,11 +8,11 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from cleanplate_server.models.networks.e2fgvi.encoder import WIDTH
-from cleanplate_server.models.networks.e2fgvi.flow import warp
 from cleanplate_server.models.networks.frame_coding import SLOPE
+from cleanplate_server.models.networks.interleaved_encoder import WIDTH
 from cleanplate_server.models.networks.propainter.alignment import Alignment
 from cleanplate_server.models.networks.propainter.flows import Flows, agree
+from cleanplate_server.models.networks.warping import warp
 
 Direction = Literal["backward_1", "forward_1"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from cleanplate_server.models.networks.e2fgvi.flow import warp
+from cleanplate_server.models.networks.warping import warp
 
 _TOLERANCE = 0.01
 """How much of both motions' squared lengths the way there and back may be off, squared."""

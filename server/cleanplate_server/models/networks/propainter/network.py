@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate_server.errors import InputError
-from cleanplate_server.models.networks.e2fgvi.encoder import WIDTH, Encoder
-from cleanplate_server.models.networks.e2fgvi.patches import FreeComposition, Size, SoftSplit
 from cleanplate_server.models.networks.frame_coding import FrameDecoder, by_clip
+from cleanplate_server.models.networks.interleaved_encoder import WIDTH, Encoder
 from cleanplate_server.models.networks.propainter.features import Propagation
 from cleanplate_server.models.networks.propainter.flows import Flows
 from cleanplate_server.models.networks.propainter.transformer import Transformer
+from cleanplate_server.models.networks.soft_split import FreeComposition, Size, SoftSplit
 
 FEWEST_FRAMES = 2
 """Every other block looks at frames 1, 3, 5 and so on only; without one there is nothing to see."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from cleanplate_server.errors import InputError
-from cleanplate_server.models.networks.e2fgvi.flow import warp
 from cleanplate_server.models.networks.propainter.flows import Flows, agree, fetch_nearest
+from cleanplate_server.models.networks.warping import warp
 
 _TOUCHED = 0.1
 """A place that comes by more than this from a hole brings nothing."""

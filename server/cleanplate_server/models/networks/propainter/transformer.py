@@ -6,11 +6,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate_server.models.networks.e2fgvi.patches import TAPS, TOKEN_WIDTH, Size, cut, join
-from cleanplate_server.models.networks.e2fgvi.transformer import WINDOW, to_windows
+from cleanplate_server.models.networks.soft_split import TAPS, TOKEN_WIDTH, Size, average_overlaps, cut
+from cleanplate_server.models.networks.token_windows import WINDOW, WINDOW_AREA, to_windows
 
 _BLOCKS = 8
-_AREA = WINDOW[0] * WINDOW[1]
 _ROLL = (-(-WINDOW[0] // 2), -(-WINDOW[1] // 2))
 """How far tokens are rolled in each of four directions, so that each window meets its surroundings."""
 _QUADRANTS = ((-1, -1), (-1, 1), (1, -1), (1, 1))
@@ -139,7 +138,7 @@ class WindowAttention(nn.Module):
             [t, places, 512].
         """
         mixed = torch.empty_like(query)
-        own = seen[:, :_AREA]
+        own = seen[:, :WINDOW_AREA]
         still = own[~active]
         if len(still):
             alone = [tokens[:, still].flatten(0, 1)[None] for tokens in (query, key, value)]
@@ -167,8 +166,7 @@ class OverlapFeedForward(nn.Module):
     def forward(self, tokens: Tensor, size: Size) -> Tensor:
         """Mixes tokens [b, t, rows, columns, 512], cut from maps of a size, to the same."""
         patches = self.fc1(tokens.flatten(0, 1).flatten(1, 2))
-        shares = join(cut(patches.new_ones(1, 1, *size)), size)
-        mixed: Tensor = self.fc2(cut(join(patches, size) / shares))
+        mixed: Tensor = self.fc2(average_overlaps(patches, size))
         return mixed.reshape(tokens.shape)
 
 

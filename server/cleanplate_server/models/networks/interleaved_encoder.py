@@ -1,4 +1,4 @@
-"""E2FGVI's encoder: frames to maps at a quarter, mixing what is wide again and again with what is deep."""
+"""Frames to maps at a quarter, mixing what is wide again and again with what is deep (E2FGVI, ProPainter)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from cleanplate_server.models.networks.e2fgvi.encoder import WIDTH
+from cleanplate_server.models.networks.interleaved_encoder import WIDTH
 
 TOKEN_WIDTH = 512
 """Channels of a token."""
@@ -27,6 +27,12 @@ def cut(maps: Tensor) -> Tensor:
 def join(patches: Tensor, size: Size) -> Tensor:
     """Puts patches [n, L, C * 49] in their places, summing where they overlap: [n, C, h, w]."""
     return functional.fold(patches.transpose(1, 2), size, _KERNEL, padding=_PADDING, stride=_STRIDE)
+
+
+def average_overlaps(patches: Tensor, size: Size) -> Tensor:
+    """Gives what overlapping patches [n, L, C * 49] share its mean in each of them."""
+    shares = join(cut(patches.new_ones(1, 1, *size)), size)
+    return cut(join(patches, size) / shares)
 
 
 def token_grid(size: Size) -> Size:
@@ -60,7 +66,7 @@ class SoftComposition(nn.Module):
 
 
 class PlacedComposition(SoftComposition):
-    """With a bias for every place, which ties the network to one size (the base network)."""
+    """With a bias for every place, which ties the network to one size (E2FGVI's base network)."""
 
     def __init__(self, size: Size) -> None:
         super().__init__()
@@ -71,7 +77,7 @@ class PlacedComposition(SoftComposition):
 
 
 class FreeComposition(SoftComposition):
-    """With a convolution, for maps of any size (the HQ network)."""
+    """With a convolution, for maps of any size (E2FGVI-HQ, ProPainter)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,6 +103,5 @@ class OverlapFeedForward(nn.Module):
     def forward(self, tokens: Tensor, size: Size) -> Tensor:
         """Mixes tokens [b, t, rows, columns, 512], cut from maps of a size, to the same."""
         patches = self.conv1(tokens.flatten(0, 1).flatten(1, 2))
-        shares = join(cut(patches.new_ones(1, 1, *size)), size)
-        mixed: Tensor = self.conv2(cut(join(patches, size) / shares))
+        mixed: Tensor = self.conv2(average_overlaps(patches, size))
         return mixed.reshape(tokens.shape)
