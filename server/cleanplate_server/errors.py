@@ -13,6 +13,7 @@
     │   ├── MediaError                              the file is there but cannot be read as media
     │   ├── OutputError                             the target cannot be written (exists, disk full)
     │   ├── EngineError                             no engine of a kind can run here
+    │   │   └── DeviceMemoryError                   a device's memory is too small for an engine at this size
     │   └── ServerBusyError                         another server holds the state folder
     ├── UnavailableError      (ConnectionError)     no server answers
     └── JobCancelledError                           somebody asked to stop
@@ -104,6 +105,12 @@ class EngineError(StateError):
     """No engine of the kind that was asked for can run here."""
 
     reason = "NO_ENGINE"
+
+
+class DeviceMemoryError(EngineError):
+    """A device's memory is too small for an engine as it works now; a smaller working size or another engine may do."""
+
+    reason = "OUT_OF_DEVICE_MEMORY"
 
 
 class ServerBusyError(StateError):

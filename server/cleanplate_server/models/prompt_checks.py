@@ -1,9 +1,31 @@
-"""What every segmenter asks of a prompt."""
+"""What every segmenter asks of a prompt, and every propagator of keys."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cleanplate_server.errors import MaskError, PromptError
-from cleanplate_server.models.protocols import Mask, Prompt
+from cleanplate_server.models.protocols import Key, Mask, Prompt
+
+
+def refuse_unusable_keys(keys: Iterable[Key], size: tuple[int, int]) -> None:
+    """Refuses keys that no propagator can start from; the values are in the message.
+
+    Args:
+        keys: masks on frames.
+        size: (height, width) of the frames.
+
+    Raises:
+        MaskError: a mask of another size, or an empty one.
+    """
+    for key in keys:
+        if key.mask.shape != size:
+            raise MaskError(
+                f"the key on frame {key.frame} is {key.mask.shape}, the frames are {size};"
+                " give a mask of the frames' size"
+            )
+        if not key.mask.any():
+            raise MaskError(f"the key on frame {key.frame} is empty; mark object {key.object_id} there")
 
 
 def refuse_unusable(prompt: Prompt, previous: Mask | None, size: tuple[int, int]) -> None:

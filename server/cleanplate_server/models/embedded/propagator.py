@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.errors import MaskError
 from cleanplate_server.models.embedded.appearance import FEATURE_COUNT, Features, PixelClassifier, describe
 from cleanplate_server.models.embedded.flow import DisFlow, to_bytes
 from cleanplate_server.models.embedded.following import FIRST_STEPS, MEMORY_COUNT, Followed, Scene, draw_samples, teach
 from cleanplate_server.models.embedded.motion import Change, StillGround, camera_motion
 from cleanplate_server.models.embedded.state import Stored, pack_arrays, unpack_arrays
+from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, Flow, Frames, Key, Mask
 
 Picture = NDArray[np.float32]
@@ -43,14 +43,7 @@ class FlowPropagator:
         self, frames: Frames, keys: Sequence[Key], start: Sequence[Key], saved: bytes | None = None
     ) -> FlowTracker:
         """Starts to follow objects; see `Propagator.follow`."""
-        for key in (*keys, *start):
-            if key.mask.shape != frames.size:
-                raise MaskError(
-                    f"the key on frame {key.frame} is {key.mask.shape}, the frames are {frames.size};"
-                    " give a mask of the frames' size"
-                )
-            if not key.mask.any():
-                raise MaskError(f"the key on frame {key.frame} is empty; mark object {key.object_id} there")
+        refuse_unusable_keys((*keys, *start), frames.size)
         if saved is not None:
             return FlowTracker.resume(frames, saved, effort=self._effort)
         return FlowTracker.begin(frames, keys, start, effort=self._effort)

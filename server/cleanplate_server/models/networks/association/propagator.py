@@ -26,6 +26,7 @@ from cleanplate_server.models.networks.association.picture import (
     prepare_picture,
     shrink_label,
 )
+from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import Alpha, Effort, EngineInfo, Frames, Key
 
 _MORE_KEY_FRAMES = 3
@@ -70,14 +71,7 @@ class AssociationPropagator:
         self, frames: Frames, keys: Sequence[Key], start: Sequence[Key], saved: bytes | None = None
     ) -> AssociationTracker:
         """Starts to follow objects; see `Propagator.follow`."""
-        for key in (*keys, *start):
-            if key.mask.shape != frames.size:
-                raise MaskError(
-                    f"the key on frame {key.frame} is {key.mask.shape}, the frames are {frames.size};"
-                    " give a mask of the frames' size"
-                )
-            if not key.mask.any():
-                raise MaskError(f"the key on frame {key.frame} is empty; mark object {key.object_id} there")
+        refuse_unusable_keys((*keys, *start), frames.size)
         tracker = AssociationTracker(
             self._follower, frames, object_count=len(start), long_edge_px=self._long_edge_px, name=self._info.name
         )
