@@ -500,6 +500,8 @@ class RemoveOperation(google.protobuf.message.Message):
     FEATHER_PX_FIELD_NUMBER: builtins.int
     CLEAN_PLATES_FIELD_NUMBER: builtins.int
     WITH_SHADOW_FIELD_NUMBER: builtins.int
+    FOLLOWED_FIELD_NUMBER: builtins.int
+    PREVIEW_FIELD_NUMBER: builtins.int
     grow_px: builtins.int
     """Pixels that masks are grown by before filling; unset lets the server choose by the picture's size, and it says how much."""
     feather_px: builtins.int
@@ -514,6 +516,16 @@ class RemoveOperation(google.protobuf.message.Message):
     def clean_plates(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___CleanPlate]:
         """Frames that somebody painted or shot without the objects; at most one for each frame. Default none."""
 
+    @property
+    def followed(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___FollowedObject]:
+        """Masks that were followed before and are taken as they are; frames without one are followed from the prompts."""
+
+    @property
+    def preview(self) -> cleanplate.v1.media_pb2.FrameRange:
+        """Fill these frames alone, exactly as the whole range would be, and write them as PNGs to look at into the folder at
+        the output's path. Unset fills and delivers the whole range.
+        """
+
     def __init__(
         self,
         *,
@@ -522,15 +534,43 @@ class RemoveOperation(google.protobuf.message.Message):
         feather_px: builtins.int | None = ...,
         clean_plates: collections.abc.Iterable[global___CleanPlate] | None = ...,
         with_shadow: builtins.bool = ...,
+        followed: collections.abc.Iterable[global___FollowedObject] | None = ...,
+        preview: cleanplate.v1.media_pb2.FrameRange | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "feather_px", b"feather_px", "grow_px", b"grow_px"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "clean_plates", b"clean_plates", "feather_px", b"feather_px", "grow_px", b"grow_px", "prompts", b"prompts", "with_shadow", b"with_shadow"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "_preview", b"_preview", "feather_px", b"feather_px", "grow_px", b"grow_px", "preview", b"preview"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_feather_px", b"_feather_px", "_grow_px", b"_grow_px", "_preview", b"_preview", "clean_plates", b"clean_plates", "feather_px", b"feather_px", "followed", b"followed", "grow_px", b"grow_px", "preview", b"preview", "prompts", b"prompts", "with_shadow", b"with_shadow"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_feather_px", b"_feather_px"]) -> typing.Literal["feather_px"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_grow_px", b"_grow_px"]) -> typing.Literal["grow_px"] | None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_preview", b"_preview"]) -> typing.Literal["preview"] | None: ...
 
 global___RemoveOperation = RemoveOperation
+
+@typing.final
+class FollowedObject(google.protobuf.message.Message):
+    """Masks of one object that were followed before."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    OBJECT_ID_FIELD_NUMBER: builtins.int
+    MASKS_PATH_FIELD_NUMBER: builtins.int
+    object_id: builtins.int
+    """Which object."""
+    masks_path: builtins.str
+    """Absolute path of a folder with %05d.png of the clip's size for frames, numbered from 0 in the media; 128 and above is
+    object.
+    """
+    def __init__(
+        self,
+        *,
+        object_id: builtins.int = ...,
+        masks_path: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["masks_path", b"masks_path", "object_id", b"object_id"]) -> None: ...
+
+global___FollowedObject = FollowedObject
 
 @typing.final
 class CleanPlate(google.protobuf.message.Message):

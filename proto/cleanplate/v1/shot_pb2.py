@@ -19,7 +19,7 @@ from cleanplate.v1 import prompt_pb2 as cleanplate_dot_v1_dot_prompt__pb2
 from cleanplate.v1 import resolve_pb2 as cleanplate_dot_v1_dot_resolve__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63leanplate/v1/shot.proto\x12\rcleanplate.v1\x1a\x17\x63leanplate/v1/job.proto\x1a\x19\x63leanplate/v1/media.proto\x1a\x1c\x63leanplate/v1/premiere.proto\x1a\x1a\x63leanplate/v1/prompt.proto\x1a\x1b\x63leanplate/v1/resolve.proto\"\x9b\x03\n\x04Shot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x11\n\tclip_name\x18\x03 \x01(\t\x12!\n\x04\x63lip\x18\x04 \x01(\x0b\x32\x13.cleanplate.v1.Clip\x12(\n\x05range\x18\x05 \x01(\x0b\x32\x19.cleanplate.v1.FrameRange\x12\x14\n\x0cprompt_frame\x18\x06 \x01(\x03\x12\x0c\n\x04page\x18\x07 \x01(\t\x12(\n\x05state\x18\x08 \x01(\x0e\x32\x19.cleanplate.v1.Shot.State\x12\x1f\n\x03job\x18\t \x01(\x0b\x32\x12.cleanplate.v1.Job\x12+\n\tplacement\x18\n \x01(\x0b\x32\x18.cleanplate.v1.Placement\x12\x0f\n\x07message\x18\x0b \x01(\t\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07WAITING\x10\x01\x12\x0b\n\x07WORKING\x10\x02\x12\t\n\x05READY\x10\x03\x12\n\n\x06PLACED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\r\n\tCANCELLED\x10\x06\"\xf4\x01\n\tPlacement\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0bstart_frame\x18\x02 \x01(\x03\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\x03\x12\x15\n\rrecord_offset\x18\x04 \x01(\x03\x12\x1a\n\x12record_frame_count\x18\x05 \x01(\x03\x12\x12\n\nwhole_clip\x18\x06 \x01(\x08\x12)\n\x08\x64\x65livery\x18\x07 \x01(\x0e\x32\x17.cleanplate.v1.Delivery\x12\x13\n\x0bmarker_name\x18\x08 \x01(\t\x12\x13\n\x0bmarker_note\x18\t \x01(\t\x12\x13\n\x0bmarker_data\x18\n \x01(\t\"\xb8\x01\n\x13\x41nnounceShotRequest\x12.\n\x07resolve\x18\x01 \x01(\x0b\x32\x1b.cleanplate.v1.ResolveFactsH\x00\x12\x30\n\x08premiere\x18\x02 \x01(\x0b\x32\x1c.cleanplate.v1.PremiereFactsH\x00\x12\x1f\n\x12handle_frame_count\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x07\n\x05\x66\x61\x63tsB\x15\n\x13_handle_frame_count\"\x93\x02\n\x11SubmitShotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07prompts\x18\x02 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\x12)\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x17.cleanplate.v1.Delivery\x12%\n\x06\x65\x66\x66ort\x18\x04 \x01(\x0e\x32\x15.cleanplate.v1.Effort\x12\x14\n\x07grow_px\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nfeather_px\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12,\n\x07\x65ngines\x18\x07 \x03(\x0b\x32\x1b.cleanplate.v1.EngineChoiceB\n\n\x08_grow_pxB\r\n\x0b_feather_px\"\\\n\x11ReportShotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.cleanplate.v1.Shot.State\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x8b\x01\n\x10\x43heckShotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x07resolve\x18\x02 \x01(\x0b\x32\x1b.cleanplate.v1.ResolveFactsH\x00\x12\x30\n\x08premiere\x18\x03 \x01(\x0b\x32\x1c.cleanplate.v1.PremiereFactsH\x00\x42\x07\n\x05\x66\x61\x63tsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18\x63leanplate/v1/shot.proto\x12\rcleanplate.v1\x1a\x17\x63leanplate/v1/job.proto\x1a\x19\x63leanplate/v1/media.proto\x1a\x1c\x63leanplate/v1/premiere.proto\x1a\x1a\x63leanplate/v1/prompt.proto\x1a\x1b\x63leanplate/v1/resolve.proto\"\xac\x03\n\x04Shot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x11\n\tclip_name\x18\x03 \x01(\t\x12!\n\x04\x63lip\x18\x04 \x01(\x0b\x32\x13.cleanplate.v1.Clip\x12(\n\x05range\x18\x05 \x01(\x0b\x32\x19.cleanplate.v1.FrameRange\x12\x14\n\x0cprompt_frame\x18\x06 \x01(\x03\x12\x0c\n\x04page\x18\x07 \x01(\t\x12(\n\x05state\x18\x08 \x01(\x0e\x32\x19.cleanplate.v1.Shot.State\x12\x1f\n\x03job\x18\t \x01(\x0b\x32\x12.cleanplate.v1.Job\x12+\n\tplacement\x18\n \x01(\x0b\x32\x18.cleanplate.v1.Placement\x12\x0f\n\x07message\x18\x0b \x01(\t\x12\x0f\n\x07session\x18\x0c \x01(\t\"j\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07WAITING\x10\x01\x12\x0b\n\x07WORKING\x10\x02\x12\t\n\x05READY\x10\x03\x12\n\n\x06PLACED\x10\x04\x12\n\n\x06\x46\x41ILED\x10\x05\x12\r\n\tCANCELLED\x10\x06\"\xf4\x01\n\tPlacement\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x13\n\x0bstart_frame\x18\x02 \x01(\x03\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\x03\x12\x15\n\rrecord_offset\x18\x04 \x01(\x03\x12\x1a\n\x12record_frame_count\x18\x05 \x01(\x03\x12\x12\n\nwhole_clip\x18\x06 \x01(\x08\x12)\n\x08\x64\x65livery\x18\x07 \x01(\x0e\x32\x17.cleanplate.v1.Delivery\x12\x13\n\x0bmarker_name\x18\x08 \x01(\t\x12\x13\n\x0bmarker_note\x18\t \x01(\t\x12\x13\n\x0bmarker_data\x18\n \x01(\t\"\xb8\x01\n\x13\x41nnounceShotRequest\x12.\n\x07resolve\x18\x01 \x01(\x0b\x32\x1b.cleanplate.v1.ResolveFactsH\x00\x12\x30\n\x08premiere\x18\x02 \x01(\x0b\x32\x1c.cleanplate.v1.PremiereFactsH\x00\x12\x1f\n\x12handle_frame_count\x18\x03 \x01(\x05H\x01\x88\x01\x01\x42\x07\n\x05\x66\x61\x63tsB\x15\n\x13_handle_frame_count\"\x93\x02\n\x11SubmitShotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07prompts\x18\x02 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\x12)\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x17.cleanplate.v1.Delivery\x12%\n\x06\x65\x66\x66ort\x18\x04 \x01(\x0e\x32\x15.cleanplate.v1.Effort\x12\x14\n\x07grow_px\x18\x05 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nfeather_px\x18\x06 \x01(\x05H\x01\x88\x01\x01\x12,\n\x07\x65ngines\x18\x07 \x03(\x0b\x32\x1b.cleanplate.v1.EngineChoiceB\n\n\x08_grow_pxB\r\n\x0b_feather_px\"\\\n\x11ReportShotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.cleanplate.v1.Shot.State\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x8b\x01\n\x10\x43heckShotRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x07resolve\x18\x02 \x01(\x0b\x32\x1b.cleanplate.v1.ResolveFactsH\x00\x12\x30\n\x08premiere\x18\x03 \x01(\x0b\x32\x1c.cleanplate.v1.PremiereFactsH\x00\x42\x07\n\x05\x66\x61\x63tsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -27,17 +27,17 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cleanplate.v1.shot_pb2', _g
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
   _globals['_SHOT']._serialized_start=183
-  _globals['_SHOT']._serialized_end=594
-  _globals['_SHOT_STATE']._serialized_start=488
-  _globals['_SHOT_STATE']._serialized_end=594
-  _globals['_PLACEMENT']._serialized_start=597
-  _globals['_PLACEMENT']._serialized_end=841
-  _globals['_ANNOUNCESHOTREQUEST']._serialized_start=844
-  _globals['_ANNOUNCESHOTREQUEST']._serialized_end=1028
-  _globals['_SUBMITSHOTREQUEST']._serialized_start=1031
-  _globals['_SUBMITSHOTREQUEST']._serialized_end=1306
-  _globals['_REPORTSHOTREQUEST']._serialized_start=1308
-  _globals['_REPORTSHOTREQUEST']._serialized_end=1400
-  _globals['_CHECKSHOTREQUEST']._serialized_start=1403
-  _globals['_CHECKSHOTREQUEST']._serialized_end=1542
+  _globals['_SHOT']._serialized_end=611
+  _globals['_SHOT_STATE']._serialized_start=505
+  _globals['_SHOT_STATE']._serialized_end=611
+  _globals['_PLACEMENT']._serialized_start=614
+  _globals['_PLACEMENT']._serialized_end=858
+  _globals['_ANNOUNCESHOTREQUEST']._serialized_start=861
+  _globals['_ANNOUNCESHOTREQUEST']._serialized_end=1045
+  _globals['_SUBMITSHOTREQUEST']._serialized_start=1048
+  _globals['_SUBMITSHOTREQUEST']._serialized_end=1323
+  _globals['_REPORTSHOTREQUEST']._serialized_start=1325
+  _globals['_REPORTSHOTREQUEST']._serialized_end=1417
+  _globals['_CHECKSHOTREQUEST']._serialized_start=1420
+  _globals['_CHECKSHOTREQUEST']._serialized_end=1559
 # @@protoc_insertion_point(module_scope)

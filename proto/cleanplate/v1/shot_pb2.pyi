@@ -82,6 +82,7 @@ class Shot(google.protobuf.message.Message):
     JOB_FIELD_NUMBER: builtins.int
     PLACEMENT_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
+    SESSION_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`shots/ID`, given by the gateway."""
     host: builtins.str
@@ -96,6 +97,8 @@ class Shot(google.protobuf.message.Message):
     """Where it stands."""
     message: builtins.str
     """One sentence for the person: what was placed, or why not."""
+    session: builtins.str
+    """`sessions/ID`, in which the person prompts."""
     @property
     def clip(self) -> cleanplate.v1.media_pb2.Clip:
         """The open clip, for prompts and pictures."""
@@ -126,9 +129,10 @@ class Shot(google.protobuf.message.Message):
         job: cleanplate.v1.job_pb2.Job | None = ...,
         placement: global___Placement | None = ...,
         message: builtins.str = ...,
+        session: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["clip", b"clip", "job", b"job", "placement", b"placement", "range", b"range"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["clip", b"clip", "clip_name", b"clip_name", "host", b"host", "job", b"job", "message", b"message", "name", b"name", "page", b"page", "placement", b"placement", "prompt_frame", b"prompt_frame", "range", b"range", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["clip", b"clip", "clip_name", b"clip_name", "host", b"host", "job", b"job", "message", b"message", "name", b"name", "page", b"page", "placement", b"placement", "prompt_frame", b"prompt_frame", "range", b"range", "session", b"session", "state", b"state"]) -> None: ...
 
 global___Shot = Shot
 
