@@ -19,6 +19,7 @@ from cleanplate_server.pipeline.spec import (
     CleanPlate,
     Delivery,
     FillOperation,
+    FollowedObject,
     JobSpec,
     MatteOperation,
     Operation,
@@ -310,7 +311,13 @@ def _operation_from_message(message: job_pb2.JobSpec, admit: Admit) -> Operation
         prompts = _prompts(remove.prompts, admit, needed=True)
         plates = _clean_plates(remove.clean_plates, admit)
         grow_px, feather_px = _pixels(remove, "grow_px"), _pixels(remove, "feather_px")
-        return RemoveOperation(prompts, grow_px, feather_px, plates, remove.with_shadow)
+        followed = tuple(
+            FollowedObject(each.object_id, admit(absolute_path(each.masks_path, "masks"), "masks"))
+            for each in remove.followed
+        )
+        return RemoveOperation(
+            prompts, grow_px, feather_px, plates, remove.with_shadow, followed, _preview_from_message(remove)
+        )
     if kind == "track":
         return TrackOperation(
             _prompts(message.track.prompts, admit, needed=True), _pixels(message.track, "grow_px") or 0
@@ -335,7 +342,13 @@ def _write_operation(message: job_pb2.JobSpec, operation: Operation) -> None:
             feather_px=operation.feather_px,
             clean_plates=plates,
             with_shadow=operation.with_shadow,
+            followed=[
+                job_pb2.FollowedObject(object_id=each.object_id, masks_path=str(each.masks_path))
+                for each in operation.followed
+            ],
         )
+        if operation.preview is not None:
+            remove.preview.start_frame, remove.preview.frame_count = operation.preview.start, len(operation.preview)
         message.remove.CopyFrom(remove)
     elif isinstance(operation, TrackOperation):
         message.track.CopyFrom(job_pb2.TrackOperation(prompts=prompts, grow_px=operation.grow_px))
@@ -346,6 +359,15 @@ def _write_operation(message: job_pb2.JobSpec, operation: Operation) -> None:
         message.fill.clean_plates.extend(plates)
     else:
         message.matte.CopyFrom(job_pb2.MatteOperation(prompts=prompts))
+
+
+def _preview_from_message(message: job_pb2.RemoveOperation) -> range | None:
+    if not message.HasField("preview"):
+        return None
+    start, count = message.preview.start_frame, message.preview.frame_count
+    if count < 1:
+        raise InputError(f"a preview of {count} frames from frame {start} on shows nothing; give 1 frame or more")
+    return range(start, start + count)
 
 
 def _prompts(messages: Iterable[prompt_pb2.Prompt], admit: Admit, *, needed: bool) -> tuple[Prompt, ...]:

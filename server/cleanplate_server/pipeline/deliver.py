@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from cleanplate_server.stages.encode import (
     delivery_format,
     delivery_tags,
 )
+from cleanplate_server.stages.viewing import to_picture, write_picture
 
 _OUTPUT_INODE = "output-inode"
 """Names the file in the making, and still does after it has been renamed onto the target."""
@@ -105,6 +107,30 @@ def deliver(
         unseen_path=unseen_path,
         unseen_share=share,
     )
+
+
+def deliver_preview(
+    job: Job, clip: ClipRange, patches: Iterable[PlatePatch], frames: range, *,
+    engines: Iterable[tuple[EngineKind, EngineInfo]], unseen: Unseen | None, unseen_path: Path | None,
+) -> Take:  # fmt: skip
+    """Writes filled frames as ``%05d.png`` to look at into the folder at the output's path; all appear at once."""
+    media, folder = clip.media, job.spec.output.path
+    partial = folder.with_name(f".{folder.name}.partial")
+    (job.ledger.folder / "partials").write_text(f"{partial}\n", encoding="utf-8")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    filled = {patch.frame: patch for patch in patches}
+    with Decoder(media) as decoder:
+        for done, plate in enumerate(decoder.plates(frames), start=1):
+            shown = paste(plate, filled[plate.frame], media.format) if plate.frame in filled else plate
+            write_picture(partial / f"{plate.frame:05d}.png", to_picture(shown.planes, media.format, media.tags))
+            job.ledger.progress("encode", done, len(frames))
+    if folder.exists():
+        shutil.rmtree(folder)  # this job's own, of a run before
+    partial.rename(folder)
+    uses = tuple(EngineUse(kind, info) for kind, info in engines)
+    share = unseen.share if unseen else None
+    return Take(folder, folder, None, len(frames), "", uses, tuple(job.notes), unseen_path, share)
 
 
 def _is_own_output(job: Job, path: Path) -> bool:

@@ -32,6 +32,7 @@ from cleanplate_server.pipeline.unseen import (
     expect,
     expected_unseen,
     filled_unseen,
+    joined_unseen,
     survey_folder,
     tell_expected,
     tell_unseen,
@@ -161,27 +162,49 @@ def make_patches(
             return Made(patches, (), None)
         given = fit_given(job, media, shots, clean_plates)
         return Made(patches, (), expected_unseen(media, _look_ahead(job, media, shots, given)))
+    return fill_frames(
+        job, clip, shots, feather_px=feather_px, clean_plates=clean_plates, patch_layer=how.patch_layer
+    )  # fmt: skip
+
+
+def fill_frames(
+    job: Job, clip: ClipRange, shots: Shots, *, feather_px: int, clean_plates: Sequence[CleanPlate],
+    patch_layer: tuple[PixelFormat, ColorTags] | None = None, only: range | None = None,
+) -> Made:  # fmt: skip
+    """Fills every hole of some frames, in the plate's own format or as a layer.
+
+    Args:
+        only: these frames; None is all. What no frame shows is an estimate for the others.
+    """
+    media = clip.media
     inpainter = job.engines.inpainter(job.spec.engines.get("inpainter", ""), job.spec.effort)
     given = fit_given(job, media, shots, clean_plates)
     check_surroundings(shots, media.size, given)
-    _look_ahead(job, media, shots, given)
+    outlooks = _look_ahead(job, media, shots, given)
     files = fill_holes(
-        job, media, shots, inpainter, feather_px=feather_px, patch_layer=how.patch_layer, given=given
+        job, media, shots, inpainter, feather_px=feather_px, patch_layer=patch_layer, given=given, only=only
     )  # fmt: skip
     unseen = filled_unseen(media, files)
     tell_unseen(job, unseen.share or 0.0)
+    if only is not None:
+        unseen = joined_unseen(only, unseen, expected_unseen(media, outlooks))
     return Made(patches_in(file for _, file in files), (("inpainter", inpainter.info),), unseen)
 
 
 def fill_holes(
     job: Job, media: Media, shots: Shots, inpainter: Inpainter, *,
     feather_px: int, patch_layer: tuple[PixelFormat, ColorTags] | None, given: Mapping[int, FittedPlate],
+    only: range | None = None,
 ) -> list[tuple[range, Path]]:  # fmt: skip
-    """Fills every hole and gives the windows with their files in order; those that are there already are kept."""
-    progress = FillProgress(job, shots)
+    """Fills every hole and gives the windows with their files in order; those that are there already are kept.
+
+    Args:
+        only: frames to fill; None is all.
+    """
+    progress = FillProgress(job, shots, only)
     files: list[tuple[range, Path]] = []
     for shot, holes in shots:
-        windows = [w for w in cut_windows(shot) if any(holes.box(frame) is not None for frame in w)]
+        windows = [w for w in cut_windows(_common(shot, only)) if any(holes.box(frame) is not None for frame in w)]
         missing = [w for w in windows if job.ledger.finished("inpaint", window_name(w)) is None]
         folder, plates = survey_folder(job, shot), {frame: plate for frame, plate in given.items() if frame in shot}
         work = FillWork(
@@ -229,10 +252,10 @@ def _look_ahead(job: Job, media: Media, shots: Shots, given: Mapping[int, Fitted
 class FillProgress:
     """Counts the frames of both passes over all shots."""
 
-    def __init__(self, job: Job, shots: Shots) -> None:
+    def __init__(self, job: Job, shots: Shots, only: range | None = None) -> None:
         self._job = job
         self._survey_total = sum(len(shot) for shot, _ in shots)
-        self._fill_total = sum(_hole_count(shot, holes) for shot, holes in shots)
+        self._fill_total = sum(_hole_count(_common(shot, only), holes) for shot, holes in shots)
         self._surveyed = self._filled = 0
 
     def skip(self, windows: Iterable[range], holes: MaskFiles) -> None:
@@ -255,6 +278,10 @@ def patches_in(files: Iterable[Path]) -> Iterator[PlatePatch]:
     """The patches of window files, in order of frames; one window at a time is held."""
     for file in files:
         yield from unpack_patches(file)
+
+
+def _common(shot: range, only: range | None) -> range:
+    return shot if only is None else range(max(shot.start, only.start), min(shot.stop, only.stop))
 
 
 def _hole_count(frames: range, holes: MaskFiles) -> int:

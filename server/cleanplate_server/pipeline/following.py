@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from cleanplate_server.clip import ClipRange
 from cleanplate_server.errors import PromptError
-from cleanplate_server.models.protocols import EngineInfo, EngineKind, Prompt, Segmenter
+from cleanplate_server.models.protocols import EngineInfo, EngineKind, Key, Prompt, Segmenter
 from cleanplate_server.pipeline.job import Job, check_prompt_frames, keys_of
 from cleanplate_server.pipeline.tracking import ShotTracking, segment_prompts
+from cleanplate_server.stages.given_masks import FollowedMasks
 from cleanplate_server.stages.plates import ShotPlates
-from cleanplate_server.stages.segment import SegmenterFactory
+from cleanplate_server.stages.segment import SegmenterFactory, join_prompts
 from cleanplate_server.stages.windows import MaskFiles
 
 
@@ -29,8 +31,16 @@ class Followed:
     engines: tuple[tuple[EngineKind, EngineInfo], ...]
 
 
-def follow_objects(job: Job, clip: ClipRange, prompts: Sequence[Prompt]) -> Followed:
+def follow_objects(
+    job: Job, clip: ClipRange, prompts: Sequence[Prompt], given: Mapping[int, FollowedMasks] = MappingProxyType({})
+) -> Followed:
     """Segments the prompts and follows what they mean through their shots, both ways between keys.
+
+    Args:
+        job: which runs.
+        clip: the range.
+        prompts: at least one.
+        given: masks that were followed before, by object; a prompt on a frame that has one is not asked again.
 
     Raises:
         PromptError: no prompt at all.
@@ -42,13 +52,20 @@ def follow_objects(job: Job, clip: ClipRange, prompts: Sequence[Prompt]) -> Foll
     spec = job.spec
     shots = job.shots(clip)
     propagator = job.engines.propagator(spec.engines.get("propagator", ""), spec.effort)
-    keys = segment_prompts(
-        clip, prompts, job_segmenter(job), engine=spec.engines.get("segmenter", ""), ledger=job.ledger
-    )
+    keys = [
+        Key(prompt.frame, prompt.object_id, given[prompt.object_id].mask(prompt.frame))
+        for prompt in join_prompts(prompts)
+        if _is_given(prompt, given)
+    ]
+    keys += segment_prompts(
+        clip, [prompt for prompt in prompts if not _is_given(prompt, given)], job_segmenter(job),
+        engine=spec.engines.get("segmenter", ""), ledger=job.ledger,
+    )  # fmt: skip
     followed = []
     with job.plates(clip.media) as plates:
         tracked = [
-            ShotTracking(ShotPlates(plates, clip.media, shot), keys_of(shot, keys), job.ledger) for shot in shots
+            ShotTracking(ShotPlates(plates, clip.media, shot), keys_of(shot, keys), job.ledger, given=given)
+            for shot in shots
         ]
         total = sum(tracking.step_count for tracking in tracked)
         done = 0
@@ -63,6 +80,10 @@ def follow_objects(job: Job, clip: ClipRange, prompts: Sequence[Prompt]) -> Foll
                 )
     segmenter = job_segmenter(job)(spec.engines.get("segmenter", ""))
     return Followed(tuple(followed), (("segmenter", segmenter.info), ("propagator", propagator.info)))
+
+
+def _is_given(prompt: Prompt, given: Mapping[int, FollowedMasks]) -> bool:
+    return prompt.object_id in given and prompt.frame in given[prompt.object_id].frames
 
 
 def job_segmenter(job: Job) -> SegmenterFactory:

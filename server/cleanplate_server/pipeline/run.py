@@ -9,7 +9,7 @@ from cleanplate_server.pipeline.fill import fill
 from cleanplate_server.pipeline.job import PLATE_CACHE_BYTES, Job
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.matte import matte
-from cleanplate_server.pipeline.remove import remove
+from cleanplate_server.pipeline.remove import preview, remove
 from cleanplate_server.pipeline.spec import (
     FillOperation,
     JobSpec,
@@ -44,6 +44,8 @@ def run_job(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:
     """
     job = Job(spec, ledger, Registry(EnginePlace(settings.weights_folder, settings.device)))
     match spec.operation:
+        case RemoveOperation(preview=range() as frames) as operation:
+            return preview(job, operation, frames)
         case RemoveOperation() as operation:
             return remove(job, operation)
         case TrackOperation() as operation:

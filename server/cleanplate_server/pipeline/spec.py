@@ -21,6 +21,14 @@ class CleanPlate:
 
 
 @dataclass(frozen=True)
+class FollowedObject:
+    """Masks of one object that were followed before: a folder of ``%05d.png``, frames numbered from 0 in the media."""
+
+    object_id: int
+    masks_path: Path
+
+
+@dataclass(frozen=True)
 class RemoveOperation:
     """Find objects, follow them, fill what was behind them.
 
@@ -30,6 +38,8 @@ class RemoveOperation:
         feather_px: width of the soft edge inside the grown mask; None lets the picture's size choose.
         clean_plates: at most one for each frame.
         with_shadow: masks grow to the shadow that the objects cast, too.
+        followed: masks that are taken as they are; what they leave open is followed from the prompts.
+        preview: fill these frames alone and write them as pictures to look at; None delivers the whole range.
     """
 
     prompts: tuple[Prompt, ...]
@@ -37,6 +47,8 @@ class RemoveOperation:
     feather_px: int | None = None
     clean_plates: tuple[CleanPlate, ...] = ()
     with_shadow: bool = False
+    followed: tuple[FollowedObject, ...] = ()
+    preview: range | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,6 +15,7 @@ from cleanplate_server.errors import MaskError, MediaError
 from cleanplate_server.models.protocols import Frames, Key, Mask, Prompt, Propagator
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.stages.composite import grow
+from cleanplate_server.stages.given_masks import FollowedMasks
 from cleanplate_server.stages.plates import MaskSource
 from cleanplate_server.stages.propagate import Walk, join_directions, plan_walks
 from cleanplate_server.stages.segment import ClipSession, SegmenterFactory, join_prompts
@@ -57,15 +59,25 @@ class ShotTracking:
         frames: the shot.
         keys: of all objects, on frames of the shot.
         ledger: keeps the windows.
+        given: masks that were followed before, by object; only what they leave open is walked.
     """
 
-    def __init__(self, frames: Frames, keys: Sequence[Key], ledger: Ledger) -> None:
+    def __init__(
+        self, frames: Frames, keys: Sequence[Key], ledger: Ledger, *, given: Mapping[int, FollowedMasks] | None = None
+    ) -> None:
         self._frames = frames
         self._keys = keys
+        self._given = given or {}
         self._ledger = ledger
         self._folder = ledger.folder / "propagate"
         self._files: dict[Walk, list[tuple[range, Path]]] = {}
-        self.walks = plan_walks(keys, frames.frames)
+        self.walks = [walk for planned in plan_walks(keys, frames.frames) if (walk := self._open_part(planned)).frames]
+
+    def _open_part(self, walk: Walk) -> Walk:
+        """A walk up to its last frame without a given mask."""
+        given = [self._given[key.object_id].frames if key.object_id in self._given else () for key in walk.starts]
+        missing = [i for i, frame in enumerate(walk.frames) if any(frame not in frames for frames in given)]
+        return replace(walk, frames=walk.frames[: missing[-1] + 1 if missing else 0])
 
     @property
     def step_count(self) -> int:
@@ -139,11 +151,14 @@ class ShotTracking:
 
     def _joined_window(self, object_id: int, window: range) -> dict[str, Array]:
         keyed = {key.frame: key.mask for key in self._keys if key.object_id == object_id}
+        given = self._given.get(object_id)
         forward = self._found(object_id, window, step=1)
         backward = self._found(object_id, window, step=-1)
         arrays: dict[str, Array] = {}
         for frame in window:
             mask = keyed.get(frame)
+            if mask is None and given is not None and frame in given.frames:
+                mask = given.mask(frame)
             if mask is None:
                 mask = join_directions(frame, forward.get(frame), backward.get(frame))
             arrays |= pack_alpha(mask.astype(np.float32), str(frame))

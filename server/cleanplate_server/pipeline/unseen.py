@@ -109,6 +109,18 @@ def expected_unseen(media: Media, outlooks: Sequence[Outlook]) -> Unseen:
     return Unseen(mask_of, lambda frame: int(mask_of(frame).sum()) if frame in by_frame else 0, None)
 
 
+def joined_unseen(frames: range, filled: Unseen, expected: Unseen) -> Unseen:
+    """What the fill found on some frames, and what is expected on the others."""
+
+    def mask_of(frame: int) -> Mask:
+        return (filled if frame in frames else expected).mask_of(frame)
+
+    def count_of(frame: int) -> int:
+        return (filled if frame in frames else expected).count_of(frame)
+
+    return Unseen(mask_of, count_of, filled.share)
+
+
 def check_maps(job: Job) -> None:
     """Refuses a folder that maps cannot go into, before any work.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+import cv2
 import numpy as np
 
 from cleanplate_server.clip import ClipRange
@@ -13,6 +14,40 @@ from cleanplate_server.models.protocols import Box, Mask
 from cleanplate_server.stages.color import to_luma
 from cleanplate_server.stages.decode import Decoder, probe
 from cleanplate_server.stages.windows import bounding_box
+
+
+class FollowedMasks:
+    """One object's masks that were followed before, for some frames: a folder of ``%05d.png``.
+
+    Args:
+        folder: read when a mask is asked for.
+        size: (height, width) of the clip.
+    """
+
+    def __init__(self, folder: Path, size: tuple[int, int]) -> None:
+        self._size = size
+        self._files = {int(file.stem): file for file in folder.glob("*.png") if file.stem.isdigit()}
+
+    @property
+    def frames(self) -> frozenset[int]:
+        """Frames that have a mask."""
+        return frozenset(self._files)
+
+    def mask(self, frame: int) -> Mask:
+        """bool [H, W].
+
+        Raises:
+            MaskError: it is no picture, or of another size.
+        """
+        file = self._files[frame]
+        picture = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
+        if picture is None or picture.shape != self._size:
+            found = "no picture" if picture is None else f"{picture.shape[1]}x{picture.shape[0]}"
+            raise MaskError(
+                f"the followed mask {file} is {found}, and {self._size[1]}x{self._size[0]} is needed;"
+                " submit the job again"
+            )
+        return np.asarray(picture >= 128, np.bool_)
 
 
 class GivenMasks:

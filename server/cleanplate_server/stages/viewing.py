@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,13 @@ def to_picture(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, ma
         band = Box(0, top, width, min(height, top + _BAND_ROWS))
         picture[band.slices] = _rounded(to_rgb(planes, format, tags, band), format)
     return picture
+
+
+def write_picture(file: Path, picture: Picture) -> None:
+    """Writes a picture as PNG."""
+    written, png = cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert written
+    file.write_bytes(png.tobytes())
 
 
 def _rounded(rgb: RGB, format: PixelFormat) -> Picture:
