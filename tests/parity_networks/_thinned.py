@@ -35,11 +35,18 @@ def make_input(case: CaseFolder, name: str) -> Tensor:
 
 
 def watch(network: nn.Module, parts: Mapping[str, str]) -> dict[str, Tensor]:
-    """A dictionary that fills with outputs of parts, given as array to name, when the network runs."""
+    """A dictionary that fills with outputs of parts, given as array to name, when the network runs once.
+
+    What a part gives for some frames after the other is put together.
+    """
     found: dict[str, Tensor] = {}
+
+    def keep(array: str, output: Tensor) -> None:
+        found[array] = torch.cat([found[array], output]) if array in found else output
+
     for array, part in parts.items():
         network.get_submodule(part).register_forward_hook(
-            lambda _module, _args, output, array=array: found.update({array: output})
+            lambda _module, _args, output, array=array: keep(array, output)
         )
     return found
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cleanplate_server.models.networks.by_parts import by_parts
 from cleanplate_server.models.networks.interleaved_encoder import WIDTH
 
 TOKEN_WIDTH = 512
@@ -50,7 +51,8 @@ class SoftSplit(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         rows, columns = token_grid((maps.shape[3], maps.shape[4]))
-        tokens: Tensor = self.embedding(cut(maps.flatten(0, 1)))
+        places = maps.shape[3] * maps.shape[4]
+        tokens = by_parts(lambda part: self.embedding(cut(part)), maps.flatten(0, 1), places)
         return tokens.reshape(*maps.shape[:2], rows, columns, TOKEN_WIDTH)
 
 
@@ -62,7 +64,8 @@ class SoftComposition(nn.Module):
         self.embedding = nn.Linear(TOKEN_WIDTH, WIDTH * TAPS)
 
     def forward(self, tokens: Tensor, size: Size) -> Tensor:
-        return join(self.embedding(tokens.flatten(0, 1).flatten(1, 2)), size)
+        frames = tokens.flatten(0, 1).flatten(1, 2)
+        return by_parts(lambda part: join(self.embedding(part), size), frames, size[0] * size[1])
 
 
 class PlacedComposition(SoftComposition):
@@ -102,6 +105,8 @@ class OverlapFeedForward(nn.Module):
 
     def forward(self, tokens: Tensor, size: Size) -> Tensor:
         """Mixes tokens [b, t, rows, columns, 512], cut from maps of a size, to the same."""
-        patches = self.conv1(tokens.flatten(0, 1).flatten(1, 2))
-        mixed: Tensor = self.conv2(average_overlaps(patches, size))
+        frames = tokens.flatten(0, 1).flatten(1, 2)
+        mixed = by_parts(
+            lambda part: self.conv2(average_overlaps(self.conv1(part), size)), frames, size[0] * size[1]
+        )  # fmt: skip
         return mixed.reshape(tokens.shape)

@@ -7,10 +7,11 @@ import json
 import pytest
 import torch
 from cleanplate_server.errors import InputError
+from cleanplate_server.models.networks.by_parts import PLACES_AT_ONCE, by_parts
 from cleanplate_server.models.networks.e2fgvi import build_e2fgvi, build_e2fgvi_hq
 from cleanplate_server.models.networks.e2fgvi.network import E2fgvi, Filled
 from cleanplate_server.models.networks.e2fgvi.transformer import surrounding_index
-from cleanplate_server.models.networks.token_windows import from_windows, to_windows
+from cleanplate_server.models.networks.token_windows import to_windows
 from cleanplate_server.models.networks.warping import warp
 from parity_networks.case import OWN_CASES
 from torch import Tensor
@@ -161,8 +162,14 @@ def test_warp_by_whole_pixels_fetches_from_where_the_flow_points() -> None:
     torch.testing.assert_close(at_border[:, :, 0, :-2], maps[:, :, 0, 2:], atol=1e-5, rtol=0)
 
 
-def test_windows_put_together_are_the_tokens_they_were_cut_from() -> None:
-    tokens = torch.rand(2, 3, 10, 27, 4)
+def test_windows_hold_every_token_once_row_by_row() -> None:
+    tokens = torch.arange(2 * 3 * 10 * 27 * 4).reshape(2, 3, 10, 27, 4)
     windows = to_windows(tokens)
     assert torch.equal(windows[1, 4, 2, 9 + 3], tokens[1, 2, 5 + 1, 9 + 3])
-    assert torch.equal(from_windows(windows, (10, 27)), tokens)
+    assert torch.equal(windows.flatten().sort().values, tokens.flatten())
+
+
+def test_work_by_parts_is_the_work_on_all_frames() -> None:
+    frames = torch.rand(7, 2, 5, 6)
+    assert torch.equal(by_parts(lambda part: 2 * part, frames, PLACES_AT_ONCE // 3), 2 * frames)
+    assert torch.equal(by_parts(lambda part: 2 * part, frames, 9 * PLACES_AT_ONCE), 2 * frames)

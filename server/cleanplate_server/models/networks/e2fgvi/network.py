@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from cleanplate_server.errors import InputError
+from cleanplate_server.models.networks.by_parts import by_parts
 from cleanplate_server.models.networks.e2fgvi.flow import SpyNet, estimate_flows
 from cleanplate_server.models.networks.e2fgvi.propagation import Propagation
 from cleanplate_server.models.networks.e2fgvi.transformer import Block
@@ -90,7 +91,7 @@ class E2fgvi(nn.Module):
         # flow says where to look, and half precision would put that off
         with torch.autocast(masked.device.type, enabled=False):
             flow_next, flow_previous = estimate_flows(self.update_spynet, masked[:, :local_count])
-        maps = by_clip(self.encoder(masked.flatten(0, 1)), masked)
+        maps = by_clip(by_parts(self.encoder, masked.flatten(0, 1), size[0] * size[1]), masked)
         local = self.feat_prop_module(maps[:, :local_count], flow_next, flow_previous)
         maps = torch.cat([local, maps[:, local_count:]], 1)
         tokens = self.ss(maps)

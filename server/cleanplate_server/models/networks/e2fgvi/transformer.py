@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate_server.models.networks.soft_split import TOKEN_WIDTH, OverlapFeedForward, Size
-from cleanplate_server.models.networks.token_windows import WINDOW, WINDOW_AREA, from_windows, to_windows
+from cleanplate_server.models.networks.token_windows import WINDOW, WINDOW_AREA, WINDOWS_AT_ONCE, to_windows
 
 _REACH = (WINDOW[0] // 2, WINDOW[1] // 2)
 """How far a window sees beyond its edges: tokens as they are, and further windows as one token each."""
@@ -69,30 +69,41 @@ class WindowAttention(nn.Module):
         Returns:
             [b, t, rows, columns, 512].
         """
-        query, key, value = self.qkv(tokens).chunk(3, -1)
-        _, far_key, far_value = self.qkv(pooled).chunk(3, -1)
-        bias = _far_bias(far_key, nearer_count=WINDOW_AREA + len(self.valid_ind_rolled))
-        mixed = functional.scaled_dot_product_attention(
-            _by_head(to_windows(query)),
-            _by_head(self._seen(key, far_key)),
-            _by_head(self._seen(value, far_value)),
-            attn_mask=bias.repeat(len(tokens), 1, 1, tokens.shape[1]),
-        )
-        count, time, *grid, width = tokens.shape
-        windows = mixed.transpose(1, 2).reshape(count, -1, time, WINDOW_AREA, width)
-        out: Tensor = self.proj(from_windows(windows, (grid[0], grid[1])))
+        grid = (tokens.shape[2], tokens.shape[3])
+        query, key, value = self.qkv(tokens).flatten(2, 3).chunk(3, -1)
+        _, far_key, far_value = self.qkv(pooled).flatten(2, 3).chunk(3, -1)
+        beyond = torch.zeros_like(far_key[:, :, :1])
+        keys, values = torch.cat([key, far_key, beyond], 2), torch.cat([value, far_value, beyond], 2)
+        seen, bias = self._places(grid, far_count=far_key.shape[2])
+        mixed = torch.empty_like(query)
+        for start in range(0, len(seen), WINDOWS_AT_ONCE):
+            places, added = seen[start : start + WINDOWS_AT_ONCE], bias[start : start + WINDOWS_AT_ONCE]
+            own = places[:, :WINDOW_AREA]
+            mixed[:, :, own] = _mix(query[:, :, own], keys[:, :, places], values[:, :, places], added)
+        out: Tensor = self.proj(mixed.reshape(tokens.shape))
         return out
 
-    def _seen(self, tokens: Tensor, pooled: Tensor) -> Tensor:
-        """What each window attends to: [b, windows, t, 45 + 120 + 45, 512]."""
+    def _places(self, grid: Size, *, far_count: int) -> tuple[Tensor, Tensor]:
+        """The places of the tokens each window sees, and what is added to the logits of one frame's.
+
+        Returns:
+            int64 [windows, 45 + 120 + 45], its own first, then those around, then whole windows, which come after the
+            grid's tokens, and after them one for all that lie outside the picture; float32 of the same shape.
+        """
+        count, device = grid[0] * grid[1], self.valid_ind_rolled.device
+        index = torch.arange(count, device=device).reshape(1, 1, *grid, 1)
         rolled = [
-            to_windows(torch.roll(tokens, (down * _REACH[0], right * _REACH[1]), (2, 3))) for down, right in _QUADRANTS
+            to_windows(torch.roll(index, (down * _REACH[0], right * _REACH[1]), (2, 3))) for down, right in _QUADRANTS
         ]
-        around = torch.cat(rolled, 3).index_select(3, self.valid_ind_rolled)
-        count, time = pooled.shape[:2]
-        far = _neighbourhoods(pooled.flatten(0, 1).permute(0, 3, 1, 2))
-        far = far.reshape(count, time, TOKEN_WIDTH, WINDOW_AREA, -1).permute(0, 4, 1, 3, 2)
-        return torch.cat([to_windows(tokens), around, far], 3)
+        around = torch.cat(rolled, 3).index_select(3, self.valid_ind_rolled)[0, :, 0, :, 0]
+        near = torch.cat([to_windows(index)[0, :, 0, :, 0], around], 1)
+        windows = torch.arange(far_count, dtype=torch.float32, device=device) + 1
+        numbers = windows.reshape(1, 1, grid[0] // WINDOW[0], grid[1] // WINDOW[1])
+        # zero, which stands for what lies outside, is the place after the last
+        far = functional.unfold(numbers, WINDOW, padding=_REACH)[0].T.long()
+        outside = far == 0
+        places = torch.cat([near, torch.where(outside, far_count, far - 1) + count], 1)
+        return places, functional.pad(_BEYOND * outside.float(), (near.shape[1], 0))
 
 
 def surrounding_index() -> Tensor:
@@ -108,18 +119,18 @@ def surrounding_index() -> Tensor:
     return torch.cat(kept).nonzero().flatten()
 
 
-def _neighbourhoods(maps: Tensor) -> Tensor:
-    """The 5 x 9 around each place of maps [n, C, h, w], zero beyond the edges: [n, C * 45, h * w]."""
-    return functional.unfold(maps, WINDOW, padding=_REACH)
+def _mix(query: Tensor, key: Tensor, value: Tensor, bias: Tensor) -> Tensor:
+    """Attention in each window: [b, t, windows, n, 512] with keys and values of all frames, to the same.
+
+    ``bias``, [windows, m], is added to the logits of each frame's m keys.
+    """
+    count, time, windows, area, width = query.shape
+    mask = bias.to(query.dtype).repeat(count, time)[:, None, None]
+    mixed = functional.scaled_dot_product_attention(_by_head(query), _by_head(key), _by_head(value), attn_mask=mask)
+    return mixed.transpose(1, 2).reshape(count, windows, time, area, width).transpose(1, 2)
 
 
-def _far_bias(pooled: Tensor, *, nearer_count: int) -> Tensor:
-    """What to add to the logits of one frame's keys, [windows, 1, 1, nearer + 45], given [b, t, rows, columns, C]."""
-    inside = _neighbourhoods(pooled.new_ones(1, 1, *pooled.shape[2:4]))[0].T
-    return functional.pad(_BEYOND * (1 - inside), (nearer_count, 0))[:, None, None]
-
-
-def _by_head(windows: Tensor) -> Tensor:
-    """[b, windows, t, n, 512] to [b * windows, heads, t * n, 128]."""
-    tokens = windows.flatten(0, 1).flatten(1, 2)
-    return tokens.reshape(*tokens.shape[:2], _HEADS, -1).transpose(1, 2)
+def _by_head(tokens: Tensor) -> Tensor:
+    """[b, t, windows, n, 512] to [b * windows, heads, t * n, 128]."""
+    by_window = tokens.transpose(1, 2).flatten(0, 1).flatten(1, 2)
+    return by_window.reshape(*by_window.shape[:2], _HEADS, -1).transpose(1, 2)

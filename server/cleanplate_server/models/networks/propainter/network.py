@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cleanplate_server.errors import InputError
+from cleanplate_server.models.networks.by_parts import by_parts
 from cleanplate_server.models.networks.frame_coding import FrameDecoder, by_clip
 from cleanplate_server.models.networks.interleaved_encoder import WIDTH, Encoder
 from cleanplate_server.models.networks.propainter.features import Propagation
@@ -80,7 +81,8 @@ class ProPainter(nn.Module):
         _check(window)
         local_count = window.local_count
         planes = torch.cat([window.frames, window.masks, window.left], 2)
-        maps = by_clip(self.encoder(planes.flatten(0, 1)), planes)
+        places = planes.shape[3] * planes.shape[4] // SHRINK**2
+        maps = by_clip(by_parts(self.encoder, planes.flatten(0, 1), places), planes)
         masks = planes[:, :local_count, 3:, ::SHRINK, ::SHRINK]
         local: Tensor = self.feat_prop_module(maps[:, :local_count], masks, window.flows.each(_shrink_flow))
         maps = torch.cat([local, maps[:, local_count:]], 1)

@@ -6,8 +6,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cleanplate_server.models.networks.by_parts import by_parts
 from cleanplate_server.models.networks.soft_split import TAPS, TOKEN_WIDTH, Size, average_overlaps, cut
-from cleanplate_server.models.networks.token_windows import WINDOW, WINDOW_AREA, to_windows
+from cleanplate_server.models.networks.token_windows import WINDOW, WINDOW_AREA, WINDOWS_AT_ONCE, to_windows
 
 _BLOCKS = 8
 _ROLL = (-(-WINDOW[0] // 2), -(-WINDOW[1] // 2))
@@ -18,8 +19,6 @@ _POOL = 4
 """So many tokens each way are seen as one from afar."""
 _MIXED_WIDTH = 40
 """Channels of the maps in which neighbouring tokens mix."""
-_AT_ONCE = 16
-"""Windows that look at all frames together: in HD, 0.4 GB of keys and values instead of 3.5."""
 
 
 class Transformer(nn.Module):
@@ -145,8 +144,8 @@ class WindowAttention(nn.Module):
             mixed[:, still] = _mix(*alone).reshape(len(query), *still.shape, TOKEN_WIDTH)
         key, value = key[self._first :: 2], value[self._first :: 2]
         holed = active.nonzero().flatten()
-        for start in range(0, len(holed), _AT_ONCE):
-            windows = holed[start : start + _AT_ONCE]
+        for start in range(0, len(holed), WINDOWS_AT_ONCE):
+            windows = holed[start : start + WINDOWS_AT_ONCE]
             places = seen[windows]
             mixed[:, own[windows]] = _mix(query[:, own[windows]], key[:, places], value[:, places])
         return mixed
@@ -165,8 +164,10 @@ class OverlapFeedForward(nn.Module):
 
     def forward(self, tokens: Tensor, size: Size) -> Tensor:
         """Mixes tokens [b, t, rows, columns, 512], cut from maps of a size, to the same."""
-        patches = self.fc1(tokens.flatten(0, 1).flatten(1, 2))
-        mixed: Tensor = self.fc2(average_overlaps(patches, size))
+        frames = tokens.flatten(0, 1).flatten(1, 2)
+        mixed = by_parts(
+            lambda part: self.fc2(average_overlaps(self.fc1(part), size)), frames, size[0] * size[1]
+        )  # fmt: skip
         return mixed.reshape(tokens.shape)
 
 
