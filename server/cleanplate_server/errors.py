@@ -108,9 +108,18 @@ class EngineError(StateError):
 
 
 class DeviceMemoryError(EngineError):
-    """A device's memory is too small for an engine as it works now; a smaller working size or another engine may do."""
+    """A device's memory is too small for an engine as it works now; a smaller working size or another engine may do.
+
+    Args:
+        happened: what is wrong, with the values; the first half of the sentence.
+        remedy: what to do; the second half.
+    """
 
     reason = "OUT_OF_DEVICE_MEMORY"
+
+    def __init__(self, happened: str, remedy: str) -> None:
+        super().__init__(f"{happened}; {remedy}")
+        self.happened = happened
 
 
 class ServerBusyError(StateError):

@@ -34,7 +34,8 @@ NEARBY_REACH = 9
 """Frames to each side that are cheap to look at from a prompted frame."""
 
 Tick = Callable[[int], None]
-"""Called with a frame number each time an engine has done one; raises JobCancelledError to stop it."""
+"""Called with the number of a frame (or of an update) each time an engine has done one; raises JobCancelledError to
+stop it."""
 
 
 @dataclass(frozen=True)
@@ -254,6 +255,58 @@ class Propagator(Protocol):
             keys: every key of these objects in the shot; an engine may learn appearance from all of them.
             start: the keys to start from, one for each object, all on the same frame.
             saved: what ``Tracker.save`` gave, to go on from there.
+        """
+
+
+@runtime_checkable
+class JoinableTracker(Tracker, Protocol):
+    """A tracker that takes in further keys on its way."""
+
+    def join(self, keys: Sequence[Key]) -> None:
+        """Learns keys on the frame of the last step.
+
+        Args:
+            keys: of new objects, which come last in what ``step`` gives from then on, in this order; or of objects that
+                it follows already, which are corrected.
+        """
+
+
+@runtime_checkable
+class SharedPropagator(Propagator, Protocol):
+    """A propagator whose objects know of each other, so that they are followed together; it gives `JoinableTracker`."""
+
+    @property
+    def memory_object_count(self) -> int:
+        """Objects that share one memory; more are followed in groups of so many, each with a memory of its own."""
+
+
+@runtime_checkable
+class ShrinkingPropagator(Propagator, Protocol):
+    """A propagator that can do with less memory at a smaller working size."""
+
+    def smaller(self, size: tuple[int, int]) -> Propagator | None:
+        """The same engine at the next smaller size for frames of (height, width); None at its smallest."""
+
+    def working_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """The size (height, width) at which it sees frames of a size."""
+
+
+@runtime_checkable
+class LearningPropagator(Propagator, Protocol):
+    """A propagator that is trained on the keys of a shot before it follows them."""
+
+    def update_count(self, keys: Sequence[Key]) -> int:
+        """How many updates ``learn`` makes for these keys."""
+
+    def learn(self, frames: Frames, keys: Sequence[Key], folder: Path, tick: Tick) -> Propagator:
+        """Trains on all keys of a shot; what it gives follows their objects.
+
+        Args:
+            frames: the shot.
+            keys: of all objects.
+            folder: an existing folder of this shot alone; what was learned is kept there, so that a second call with
+                the same keys and folder does not train again.
+            tick: called with how many updates are done, also for those of an earlier call.
         """
 
 

@@ -9,13 +9,25 @@ from types import MappingProxyType
 
 from cleanplate_server.clip import ClipRange
 from cleanplate_server.errors import PromptError
-from cleanplate_server.models.protocols import EngineInfo, EngineKind, Key, Prompt, Segmenter
+from cleanplate_server.models.protocols import (
+    EngineInfo,
+    EngineKind,
+    Frames,
+    Key,
+    LearningPropagator,
+    Prompt,
+    Propagator,
+    Segmenter,
+    SharedPropagator,
+)
 from cleanplate_server.pipeline.job import Job, check_prompt_frames, keys_of
+from cleanplate_server.pipeline.ledger import Ledger
+from cleanplate_server.pipeline.lineup import Lineup
 from cleanplate_server.pipeline.tracking import ShotTracking, segment_prompts
 from cleanplate_server.stages.given_masks import FollowedMasks
 from cleanplate_server.stages.plates import ShotPlates
 from cleanplate_server.stages.segment import SegmenterFactory, join_prompts
-from cleanplate_server.stages.windows import MaskFiles
+from cleanplate_server.stages.windows import MaskFiles, window_name
 
 
 @dataclass(frozen=True)
@@ -49,37 +61,101 @@ def follow_objects(
     if not prompts:
         raise PromptError("nothing says which object is meant; add --click F@X,Y or another prompt")
     check_prompt_frames(prompts, clip)
-    spec = job.spec
     shots = job.shots(clip)
-    propagator = job.engines.propagator(spec.engines.get("propagator", ""), spec.effort)
+    lineup = Lineup(job, clip.media.size)
+    engine = job.spec.engines.get("segmenter", "")
     keys = [
         Key(prompt.frame, prompt.object_id, given[prompt.object_id].mask(prompt.frame))
         for prompt in join_prompts(prompts)
         if _is_given(prompt, given)
     ]
-    keys += segment_prompts(
-        clip, [prompt for prompt in prompts if not _is_given(prompt, given)], job_segmenter(job),
-        engine=spec.engines.get("segmenter", ""), ledger=job.ledger,
-    )  # fmt: skip
-    followed = []
+    asked = [prompt for prompt in prompts if not _is_given(prompt, given)]
+    keys += segment_prompts(clip, asked, job_segmenter(job), engine=engine, ledger=job.ledger)
+    keyed = [(shot, keys_of(shot, keys)) for shot in shots]
+    followed = lineup.run(lambda propagator: _follow_shots(job, clip, keyed, propagator, given))
+    for shot, masks in followed:
+        if not masks:
+            job.note(
+                f"a cut at frame {shot.start} starts a shot without a prompt, frames {shot.start} to"
+                f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
+            )
+    segmenter = job_segmenter(job)(engine)
+    return Followed(followed, (("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos)))
+
+
+def _follow_shots(
+    job: Job, clip: ClipRange, keyed: Sequence[tuple[range, Sequence[Key]]], propagator: Propagator,
+    given: Mapping[int, FollowedMasks],
+) -> tuple[tuple[range, dict[int, MaskFiles]], ...]:  # fmt: skip
+    """Follows the objects of each shot from its keys; a shot without keys gets no masks."""
+    together = isinstance(propagator, SharedPropagator)
+    if isinstance(propagator, SharedPropagator):
+        _tell_groups(job, propagator, keyed)
     with job.plates(clip.media) as plates:
         tracked = [
-            ShotTracking(ShotPlates(plates, clip.media, shot), keys_of(shot, keys), job.ledger, given=given)
-            for shot in shots
+            ShotTracking(ShotPlates(plates, clip.media, shot), keys, job.ledger, given=given, together=together)
+            for shot, keys in keyed
         ]
         total = sum(tracking.step_count for tracking in tracked)
+        # where nothing is left to be walked, nothing need be learned
+        taken = [keys if tracking.walks else () for (_, keys), tracking in zip(keyed, tracked, strict=True)]
+        lessons = Lessons.plan(job.ledger, propagator, taken)
         done = 0
-        for shot, tracking in zip(shots, tracked, strict=True):
-            tracking.follow(propagator, done, total)
+        followed = []
+        for (shot, _), keys, tracking in zip(keyed, taken, tracked, strict=True):
+            taught = lessons.teach(propagator, ShotPlates(plates, clip.media, shot), keys)
+            tracking.follow(taught, done, total)
             done += tracking.step_count
             followed.append((shot, tracking.masks()))
-            if not followed[-1][1]:
-                job.note(
-                    f"a cut at frame {shot.start} starts a shot without a prompt, frames {shot.start} to"
-                    f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
-                )
-    segmenter = job_segmenter(job)(spec.engines.get("segmenter", ""))
-    return Followed(tuple(followed), (("segmenter", segmenter.info), ("propagator", propagator.info)))
+    return tuple(followed)
+
+
+def _tell_groups(job: Job, propagator: SharedPropagator, keyed: Sequence[tuple[range, Sequence[Key]]]) -> None:
+    """Says so where there are more objects than one memory holds."""
+    limit = propagator.memory_object_count
+    for shot, keys in keyed:
+        count = len({key.object_id for key in keys})
+        if count > limit:
+            job.note(
+                f"{propagator.info.name} holds {limit} objects in one memory, so the {count} of frames {shot.start} to"
+                f" {shot.stop - 1} are followed in {-(-count // limit)} groups, which compete for pixels but do not"
+                " learn from each other"
+            )
+
+
+@dataclass
+class Lessons:
+    """What a propagator that is trained on the keys learns, shot by shot, and how far it is.
+
+    Args:
+        ledger: keeps what was learned, and the progress.
+        update_count: updates in all shots.
+        done_count: those of the shots before.
+    """
+
+    ledger: Ledger
+    update_count: int
+    done_count: int = 0
+
+    @classmethod
+    def plan(cls, ledger: Ledger, propagator: Propagator, keyed: Sequence[Sequence[Key]]) -> Lessons:
+        """Counts what is to be learned; nothing by engines that are not trained."""
+        counts = [propagator.update_count(keys) for keys in keyed if isinstance(propagator, LearningPropagator)]
+        return cls(ledger, sum(counts))
+
+    def teach(self, propagator: Propagator, frames: Frames, keys: Sequence[Key]) -> Propagator:
+        """Gives the engine that follows the objects of a shot."""
+        if not isinstance(propagator, LearningPropagator) or not keys:
+            return propagator
+        folder = self.ledger.folder / "learn" / window_name(frames.frames)
+        folder.mkdir(parents=True, exist_ok=True)
+        before = self.done_count
+
+        def tick(done: int) -> None:
+            self.done_count = before + done
+            self.ledger.progress("learn", self.done_count, self.update_count)
+
+        return propagator.learn(frames, keys, folder, tick)
 
 
 def _is_given(prompt: Prompt, given: Mapping[int, FollowedMasks]) -> bool:

@@ -54,8 +54,9 @@ class Job:
     notes: list[str] = field(default_factory=list, init=False)
 
     def note(self, sentence: str) -> None:
-        """Tells the user something now, and in the manifest."""
-        self.notes.append(sentence)
+        """Tells the user something now, and in the manifest; the same sentence twice is told once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
         self.ledger.note(sentence)
 
     def open_clip(self) -> ClipRange:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from cleanplate_server.clip import ClipRange
 from cleanplate_server.errors import MaskError, MediaError
-from cleanplate_server.models.protocols import Frames, Key, Mask, Prompt, Propagator
+from cleanplate_server.models.protocols import Frames, JoinableTracker, Key, Mask, Prompt, Propagator
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.stages.composite import grow
 from cleanplate_server.stages.given_masks import FollowedMasks
 from cleanplate_server.stages.plates import MaskSource
-from cleanplate_server.stages.propagate import Walk, join_directions, plan_walks
+from cleanplate_server.stages.propagate import Walk, join_directions, plan_shared_walks, plan_walks
 from cleanplate_server.stages.segment import ClipSession, SegmenterFactory, join_prompts
 from cleanplate_server.stages.windows import (
     Array,
@@ -60,24 +60,31 @@ class ShotTracking:
         keys: of all objects, on frames of the shot.
         ledger: keeps the windows.
         given: masks that were followed before, by object; only what they leave open is walked.
+        together: whether objects are followed together even where their keys lie apart (`SharedPropagator`).
     """
 
     def __init__(
-        self, frames: Frames, keys: Sequence[Key], ledger: Ledger, *, given: Mapping[int, FollowedMasks] | None = None
-    ) -> None:
+        self, frames: Frames, keys: Sequence[Key], ledger: Ledger, *,
+        given: Mapping[int, FollowedMasks] | None = None, together: bool = False,
+    ) -> None:  # fmt: skip
         self._frames = frames
         self._keys = keys
         self._given = given or {}
         self._ledger = ledger
         self._folder = ledger.folder / "propagate"
         self._files: dict[Walk, list[tuple[range, Path]]] = {}
-        self.walks = [walk for planned in plan_walks(keys, frames.frames) if (walk := self._open_part(planned)).frames]
+        planned = (plan_shared_walks if together else plan_walks)(keys, frames.frames)
+        self.walks = [walk for whole in planned if (walk := self._open_part(whole)).frames]
 
     def _open_part(self, walk: Walk) -> Walk:
-        """A walk up to its last frame without a given mask."""
-        given = [self._given[key.object_id].frames if key.object_id in self._given else () for key in walk.starts]
-        missing = [i for i, frame in enumerate(walk.frames) if any(frame not in frames for frames in given)]
+        """A walk up to its last frame without a given mask or a key."""
+        missing = [i for i, frame in enumerate(walk.frames) if self._is_open(walk, frame)]
         return replace(walk, frames=walk.frames[: missing[-1] + 1 if missing else 0])
+
+    def _is_open(self, walk: Walk, frame: int) -> bool:
+        keyed = {key.object_id for key in walk.joined_on(frame)}
+        objects = [object_id for object_id in walk.objects_on(frame) if object_id not in keyed]
+        return any(each not in self._given or frame not in self._given[each].frames for each in objects)
 
     @property
     def step_count(self) -> int:
@@ -101,8 +108,11 @@ class ShotTracking:
             for number in range(kept, len(windows)):
                 arrays: dict[str, Array] = {}
                 for frame in windows[number]:
-                    for key, alpha in zip(walk.starts, tracker.step(frame), strict=True):
-                        arrays |= pack_alpha(alpha, f"{key.object_id}-{frame}")
+                    for object_id, alpha in zip(walk.objects_on(frame), tracker.step(frame), strict=True):
+                        arrays |= pack_alpha(alpha, f"{object_id}-{frame}")
+                    if joined := walk.joined_on(frame):
+                        assert isinstance(tracker, JoinableTracker), "objects are followed together by engines that can"
+                        tracker.join(joined)
                     done += 1
                     self._ledger.progress("propagate", done, total)
                 write_arrays(files[number], arrays)
@@ -130,7 +140,7 @@ class ShotTracking:
 
     def _keys_of(self, walk: Walk) -> list[Key]:
         """Every key of the objects that a walk follows."""
-        objects = {key.object_id for key in walk.starts}
+        objects = {key.object_id for key in (*walk.starts, *walk.joins)}
         return [key for key in self._keys if key.object_id in objects]
 
     def masks(self) -> dict[int, MaskFiles]:
@@ -168,14 +178,14 @@ class ShotTracking:
         """By frame: the key's frame and the probability that came from it in one direction."""
         found = {}
         for walk, files in self._files.items():
-            if walk.frames.step != step or object_id not in {key.object_id for key in walk.starts}:
+            if walk.frames.step != step:
                 continue
             for walked, file in files:
-                common = [frame for frame in walked if frame in window]
-                arrays = read_arrays(file) if common else {}
-                for frame in common:
-                    probability = unpack_alpha(arrays, f"{object_id}-{frame}", self._frames.size)
-                    found[frame] = (walk.starts[0].frame, probability)
+                origins = {frame: walk.origin(object_id, frame) for frame in walked if frame in window}
+                reached = {frame: origin for frame, origin in origins.items() if origin is not None}
+                arrays = read_arrays(file) if reached else {}
+                for frame, origin in reached.items():
+                    found[frame] = origin, unpack_alpha(arrays, f"{object_id}-{frame}", self._frames.size)
         return found
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from cleanplate_server.errors import EngineError, InputError
+from cleanplate_server.errors import DeviceMemoryError, InputError
 from cleanplate_server.models.networks import aot, deaot
 from cleanplate_server.models.networks.association.network import AssociationNetwork
 from cleanplate_server.models.networks.checkpoints import read_state
@@ -34,7 +34,7 @@ def load_association(name: str, checkpoint: Path, *, device: str) -> Association
 
     Raises:
         InputError: the file's entries are not the network's.
-        EngineError: it does not fit the device's memory.
+        DeviceMemoryError: it does not fit the device's memory.
     """
     network = build_association(name)
     try:
@@ -47,7 +47,7 @@ def load_association(name: str, checkpoint: Path, *, device: str) -> Association
     try:
         return network.to(device)
     except torch.OutOfMemoryError as error:
-        raise EngineError(
-            f"{name} does not fit the memory of {device}; choose a smaller one with --engine propagator=deaott, or"
-            " --engine propagator=embedded"
+        raise DeviceMemoryError(
+            f"{name} does not fit the memory of {device}",
+            "choose a smaller one with --engine propagator=deaott, or --engine propagator=embedded",
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from cleanplate_server.errors import InputError, MaskError
 from cleanplate_server.models.networks.aot import VARIANTS, build_aot
 from cleanplate_server.models.networks.association.network import AssociationNetwork
 from cleanplate_server.models.networks.association.propagator import (
+    GIVEN_FRAMES,
     AssociationPropagator,
     choose_key_frames,
-    draw_label,
 )
+from cleanplate_server.models.networks.association.tracker import draw_keys
 from cleanplate_server.models.networks.propagators import PROPAGATOR_NAMES, build_association, load_association
 from cleanplate_server.models.protocols import RGB, Alpha, Box, EngineInfo, Key, Luma, Mask
 
@@ -145,10 +147,96 @@ def test_key_frames_are_the_nearest_that_show_every_object_and_the_start_last() 
 
 def test_overlapping_masks_leave_the_smaller_object_whole() -> None:
     small, large = Key(0, 1, square(8, 8, side=4)), Key(0, 2, square(4, 4, side=16))
-    for keys in ([small, large], [large, small]):
-        label = draw_label(keys)
-        assert np.array_equal(label == keys.index(small) + 1, small.mask)
+    for keys in ([(1, small), (2, large)], [(2, large), (1, small)]):
+        label = draw_keys(torch.zeros(SIZE, dtype=torch.int64), keys).numpy()
+        assert np.array_equal(label == 1, small.mask)
         assert np.array_equal(label > 0, large.mask)
+
+
+@pytest.mark.parametrize("name", ["aott", "deaott"])
+def test_object_that_joins_comes_last_and_the_rest_of_the_walk_can_be_repeated(name: str) -> None:
+    shot, first, second = NoiseShot(), Key(0, 7, square(5, 5)), Key(3, 2, square(20, 30))
+    tracker = propagator(name).follow(shot, [first, second], [first])
+    assert all(is_alpha(tracker.step(frame), 1) for frame in (1, 2, 3))
+    tracker.join([second])
+    saved = tracker.save()
+    after = [tracker.step(frame) for frame in (4, 5)]
+    again = propagator(name).follow(shot, [first, second], [first], saved)
+    for frame, found in zip((4, 5), after, strict=True):
+        assert is_alpha(found, 2)
+        assert np.array_equal(again.step(frame), found)
+
+
+def test_key_of_a_followed_object_corrects_it_and_leaves_the_order() -> None:
+    shot = NoiseShot()
+    keys = [Key(0, 7, square(5, 5)), Key(0, 2, square(20, 30))]
+    plain, corrected = (propagator("aott").follow(shot, keys, keys) for _ in range(2))
+    for frame in (1, 2):
+        plain.step(frame)
+        corrected.step(frame)
+    corrected.join([Key(2, 7, square(25, 5))])
+    left, found = plain.step(3), corrected.step(3)
+    assert is_alpha(found, 2)
+    assert not np.array_equal(left, found)
+
+
+def test_an_eleventh_object_that_joins_begins_a_second_memory() -> None:
+    shot = NoiseShot()
+    places = [square(13 * (n // 4), 14 * (n % 4), side=10) for n in range(12)]
+    keys = [Key(0, n, places[n]) for n in range(10)]
+    tracker = propagator("aott").follow(shot, keys, keys)
+    tracker.step(1)
+    tracker.join([Key(1, 10, places[10]), Key(1, 11, places[11])])
+    assert is_alpha(tracker.step(2), 12)
+
+
+def test_memory_does_not_grow_over_a_long_walk_with_ever_more_corrections() -> None:
+    shot = NoiseShot((16, 16), count=60)
+    key = Key(0, 1, square(2, 2, side=8, size=(16, 16)))
+    engine = propagator("aott")
+    tracker = engine.follow(shot, [key], [key])
+    stored, lengths = [], []
+    for frame in shot.frames[1:]:
+        tracker.step(frame)
+        if frame % 4 == 0:
+            tracker.join([Key(frame, 1, square(2, 2, side=8, size=(16, 16)))])
+        tensors = torch.load(io.BytesIO(tracker.save()), weights_only=True)
+        given = tensors["0/given"].tolist()
+        stored.append((sum(given), len(given) - sum(given)))
+        lengths.append(sum(value.numel() for value in tensors.values()))
+    assert max(kept for kept, _ in stored) == GIVEN_FRAMES
+    assert max(kept for _, kept in stored) == 3, "what fast effort may store of followed frames"
+    assert len(set(stored[32:])) == len(set(lengths[32:])) == 1
+
+
+def test_half_precision_keeps_the_masks() -> None:
+    # on a CPU too, so that what a GPU does by itself is tried everywhere
+    torch.manual_seed(0)
+    network = build_association("aott")
+    key = Key(0, 1, square(5, 5, side=20))
+    full, half = (
+        AssociationPropagator(network, EngineInfo("aott"), effort="fast", precision=precision).follow(
+            NoiseShot(), [key], [key]
+        )
+        for precision in ("float32", "half")
+    )
+    for frame in (1, 2, 3):
+        exact, near = full.step(frame), half.step(frame)
+        assert near.dtype == np.float32
+        assert np.abs(exact - near).max() < 0.05
+
+
+def test_smaller_sizes_come_to_an_end() -> None:
+    size = (1080, 1920)
+    engine, sizes = propagator(), []
+    while engine is not None:
+        sizes.append(engine.working_size(size))
+        engine = engine.smaller(size)
+    assert sizes == [(353, 641), (273, 481)]
+
+
+def test_frames_that_are_small_already_are_not_made_smaller() -> None:
+    assert propagator().smaller((480, 360)) is None
 
 
 def test_published_file_with_optimizer_and_wrapped_names_is_loaded(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class LongShortTermTransformer(Transformer):
     def forward(self, features: Tensor, source: tuple[Recalled, ...] | Tensor) -> Attended:
         grid = features.shape[2], features.shape[3]
         tokens = to_tokens(features)
-        position = to_tokens(position_embedding(grid).to(features))
+        position = to_tokens(position_embedding(grid, features.device).to(features))
         maps, looks = [features], []
         for index, (layer, norm) in enumerate(zip(self.layers, self.decoder_norms, strict=True)):
             recalled = source if isinstance(source, Tensor) else source[index]
@@ -153,13 +153,13 @@ class DepthwiseActivation(nn.Module):
         return y
 
 
-def position_embedding(grid: tuple[int, int]) -> Tensor:
+def position_embedding(grid: tuple[int, int], device: torch.device) -> Tensor:
     """float32 [1, 256, h, w]: sines and cosines of the row, then of the column, each scaled to a full turn."""
-    channel = torch.arange(_WIDTH // 2)
+    channel = torch.arange(_WIDTH // 2, device=device)
     periods = 10000.0 ** (2 * torch.div(channel, 2, rounding_mode="floor") / (_WIDTH // 2))
 
     def turns(length: int) -> Tensor:
-        angle = torch.arange(length) / (length - 1 + 1e-6) * (2 * math.pi)
+        angle = torch.arange(length, device=device) / (length - 1 + 1e-6) * (2 * math.pi)
         phase = angle / periods[:, None]
         return torch.where(channel[:, None] % 2 == 0, phase.sin(), phase.cos())
 

@@ -3,8 +3,8 @@
 Objects are numbered 1, 2, ... over the whole shot. Ten share one *bank*; each bank has memories of its own and sees the
 objects of others as nothing. What is known so far goes in and comes out as a `Following`; nothing is kept here.
 
-The long-term memory is bounded: every frame whose labels were given stays, and of the frames that were followed the
-newest ``long_term_limit``; the oldest is forgotten first. (The authors' program forgets nothing.)
+The long-term memory is bounded: of frames whose labels were given the newest ``given_limit`` stay, of those that were
+followed the newest ``long_term_limit``; the oldest is forgotten first. (The authors' program forgets nothing.)
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ class Rules:
     Args:
         long_term_gap: every so many frames one is stored.
         long_term_limit: how many followed frames are kept at most; None for all.
+        given_limit: how many given frames are kept at most; None for all.
         short_term_frames: how far back the short-term memory lies.
         stores_halves: whether stored frames are kept in half precision, which needs half the memory.
     """
 
     long_term_gap: int
     long_term_limit: int | None = None
+    given_limit: int | None = None
     short_term_frames: int = 1
     stores_halves: bool = False
 
@@ -123,7 +125,7 @@ class Follower:
     def decode(self, known: Following, glimpse: Glimpse, size: tuple[int, int]) -> Tensor:
         """Logits [1, 1 + objects, H, W] at (height, width), nothing first; of several banks all ten each."""
         logits = [
-            self.network.decode(attended, glimpse.scene, object_count=bank.object_count)
+            self.network.decode(attended, glimpse.scene, object_count=bank.object_count).float()
             for bank, attended in zip(known.banks, glimpse.attended, strict=True)
         ]
         if len(logits) == 1:
@@ -147,11 +149,10 @@ class Follower:
         if self.rules.stores_halves:
             stored = replace(stored, layers=tuple(memory.to(torch.float16) for memory in stored.layers))
         frames = [stored, *bank.long]
-        followed = [frame for frame in frames if not frame.given]
-        limit = self.rules.long_term_limit
-        if limit is not None and len(followed) > limit:
-            forgotten = followed[-1]
-            frames = [frame for frame in frames if frame is not forgotten]
+        limit = self.rules.given_limit if stored.given else self.rules.long_term_limit
+        alike = [frame for frame in frames if frame.given == stored.given]
+        if limit is not None and len(alike) > limit:
+            frames = [frame for frame in frames if frame is not alike[-1]]
         return replace(bank, long=tuple(frames))
 
 

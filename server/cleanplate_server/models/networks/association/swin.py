@@ -109,7 +109,7 @@ class Block(nn.Module):
         # padding is seen by attention, as in training
         x = functional.pad(x, (0, 0, 0, -width % _WINDOW, 0, -height % _WINDOW))
         size = x.shape[1], x.shape[2]
-        apart = _between_regions(size).to(x) if self._shift else None
+        apart = _between_regions(size, x.device) if self._shift else None
         windows = _cut(torch.roll(x, (-self._shift, -self._shift), (1, 2)))
         x = _join(self.attn(windows, apart), n, size)
         x = torch.roll(x, (self._shift, self._shift), (1, 2))
@@ -170,11 +170,11 @@ def offset_index() -> Tensor:
     return (y[:, None] - y + _WINDOW - 1) * span + (x[:, None] - x + _WINDOW - 1)
 
 
-def _between_regions(size: tuple[int, int]) -> Tensor:
+def _between_regions(size: tuple[int, int], device: torch.device) -> Tensor:
     """float32 [windows, 49, 49]: what keeps apart the pieces that a roll brings into one window."""
 
     def pieces(length: int) -> Tensor:
-        position = torch.arange(length)
+        position = torch.arange(length, device=device)
         return (position >= length - _WINDOW).long() + (position >= length - _SHIFT).long()
 
     region = 3 * pieces(size[0])[:, None] + pieces(size[1])
