@@ -190,10 +190,11 @@ class Registry:
         info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
 
         def build(effort: Effort, device: str) -> Segmenter:
-            from cleanplate_server.models.networks.sam import SamSegmenter, load_sam  # torch takes seconds to import
+            from cleanplate_server.models.networks.sam.original import load_original  # torch takes seconds to import
+            from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
 
             assert self._store
-            return SamSegmenter(load_sam(row.name, self._store.usable(row), device=device), info)
+            return SamSegmenter(load_original(row.name, self._store.usable(row), device=device), info)
 
         return _Entry(info, build, (row,))
 

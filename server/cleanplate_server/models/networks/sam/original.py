@@ -1,0 +1,118 @@
+"""Segment Anything, the first: the ``segment-anything`` package's networks ViT-B, ViT-L and ViT-H.
+
+Kirillov et al., "Segment Anything", ICCV 2023.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from segment_anything import SamPredictor, sam_model_registry
+from segment_anything.modeling import Sam
+
+from cleanplate_server.errors import DeviceMemoryError, InputError
+from cleanplate_server.models.networks.checkpoints import read_state
+from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits
+from cleanplate_server.models.protocols import Mask
+
+_KINDS = {"sam-vit-b": "vit_b", "sam-vit-l": "vit_l", "sam-vit-h": "vit_h"}
+"""The package's names for the published sizes, by the manifest's."""
+_SURE_LOGIT = 8.0
+"""How sure a mask that the network did not make itself is taken to be."""
+
+
+def load_original(name: str, checkpoint: Path, *, device: str) -> OriginalNetwork:
+    """Builds a published size of the network with its weights.
+
+    Args:
+        name: ``sam-vit-b``, ``sam-vit-l`` or ``sam-vit-h``.
+        checkpoint: proved beforehand.
+        device: ``cpu`` or ``cuda:N``.
+
+    Raises:
+        InputError: the file's entries are not the network's.
+        DeviceMemoryError: it does not fit the device's memory.
+    """
+    network: Sam = sam_model_registry[_KINDS[name]]()
+    try:
+        network.load_state_dict(read_state(checkpoint), strict=True)
+    except RuntimeError as error:
+        raise InputError(
+            f"{checkpoint} does not hold the weights of {name}; `cleanplate weights verify {name}` says more",
+            reason="WRONG_WEIGHTS",
+        ) from error
+    try:
+        return OriginalNetwork(network.eval().to(device))
+    except torch.OutOfMemoryError as error:
+        raise DeviceMemoryError(
+            f"{name} does not fit the memory of {device}; choose a smaller one with --engine segmenter=sam-vit-b, or"
+            " --engine segmenter=embedded"
+        ) from error
+
+
+class OriginalNetwork:
+    """The package's network, a `ViewingNetwork`.
+
+    Args:
+        network: in evaluation mode, on its device.
+    """
+
+    def __init__(self, network: Sam) -> None:
+        self._network = network
+
+    @property
+    def input_px(self) -> int:
+        return int(self._network.image_encoder.img_size)
+
+    def look(self, picture: NDArray[np.uint8]) -> OriginalView:
+        """Looks at a picture once: uint8 [H, W, 3] RGB. On a GPU the encoder works in half precision."""
+        predictor = SamPredictor(self._network)
+        kind = self._network.device.type
+        with torch.inference_mode(), torch.autocast(kind, torch.float16, enabled=kind == "cuda"):
+            predictor.set_image(picture)
+        predictor.features = predictor.features.float()
+        return OriginalView(predictor, picture.shape[:2])
+
+
+class OriginalView:
+    """A picture with its embedding, a `View`.
+
+    Args:
+        predictor: has looked at the picture.
+        size: (height, width) of the picture.
+    """
+
+    def __init__(self, predictor: SamPredictor, size: tuple[int, int]) -> None:
+        self._predictor = predictor
+        self._size = size
+
+    @property
+    def byte_count(self) -> int:
+        return int(self._predictor.features.nbytes)
+
+    @torch.inference_mode()
+    def answer(self, evidence: Evidence, *, several: bool) -> list[Answer]:
+        """Answers, the best first; see `View.answer`."""
+        masks, scores, logits = self._predictor.predict(
+            point_coords=evidence.places if len(evidence.places) else None,
+            point_labels=evidence.sides if len(evidence.places) else None,
+            box=evidence.box,
+            mask_input=None if evidence.logits is None else evidence.logits[None],
+            multimask_output=several,
+        )
+        order = np.argsort(-scores, kind="stable")
+        return [Answer(masks[i], float(np.clip(scores[i], 0, 1)), logits[i]) for i in order]
+
+    def shrink(self, mask: Mask) -> Logits:
+        """The small form of a mask; the picture lies at the top left of the square that the network sees."""
+        side = self._predictor.model.image_encoder.img_size // 4
+        scale = side / max(self._size)
+        size = (max(1, round(self._size[1] * scale)), max(1, round(self._size[0] * scale)))
+        small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA)
+        square = np.zeros((side, side), np.float32)
+        square[: small.shape[0], : small.shape[1]] = small
+        return np.asarray((square * 2 - 1) * _SURE_LOGIT, np.float32)
