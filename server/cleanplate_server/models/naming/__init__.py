@@ -1,0 +1,1 @@
+"""Words for things: a list of names in English and Chinese, colours, and what a person's words mean by them."""
