@@ -23,7 +23,7 @@ Mask = NDArray[np.bool_]
 Alpha = NDArray[np.float32]
 Flow = NDArray[np.float32]
 
-EngineKind = Literal["segmenter", "propagator", "inpainter", "matter"]
+EngineKind = Literal["segmenter", "propagator", "inpainter", "matter", "name-finder"]
 Effort = Literal["fast", "balanced", "best"]
 
 Nearby = Callable[[int, tuple[int, int]], RGB | None]
@@ -91,6 +91,8 @@ class Prompt:
         frame: frame number in the media.
         object_id: from 1; each object is segmented and followed for itself.
         points, box, strokes, mask, name: any mixture; a mask is bool [H, W] and is the answer where it stands alone.
+        name_hit: which of the things that a name means there, from 1, best first; 0 is all, each an object of its own.
+        every_shot: look for the name in every shot of the range, not only in that of ``frame``.
     """
 
     frame: int
@@ -100,6 +102,38 @@ class Prompt:
     strokes: tuple[Stroke, ...] = ()
     mask: Mask | None = field(default=None, compare=False)
     name: str = ""
+    name_hit: int = 0
+    every_shot: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class NameHit:
+    """One thing on a frame that a name may mean.
+
+    Args:
+        box: around it, in the picture, not empty.
+        score: the engine's own confidence in [0, 1], and how well a colour that was named fits.
+        label: what it is, in the language of the words where the engine knows it.
+        mask: bool [H, W], its rough outline; None where the engine finds boxes alone.
+    """
+
+    box: Box
+    score: float
+    label: str
+    mask: Mask | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class NameAnswer:
+    """What a frame shows of a name.
+
+    Args:
+        hits: best first; none where it shows nothing of it.
+        remark: one sentence on what of the words was not heeded; empty when all was.
+    """
+
+    hits: tuple[NameHit, ...]
+    remark: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,6 +258,24 @@ class Segmenter(Protocol):
             rgb: float32 [H, W, 3], the frame.
             nearby: gives frames before and after it, for engines that see things by their motion; it is called within
                 ``prepare`` alone.
+        """
+
+
+class NameFinder(Protocol):
+    """An object's name to the places where it may be on a frame."""
+
+    @property
+    def info(self) -> EngineInfo: ...
+
+    def find(self, rgb: RGB, words: str) -> NameAnswer:
+        """Finds everything on a frame that words may mean.
+
+        Args:
+            rgb: float32 [H, W, 3], the frame.
+            words: such as ``dog``, ``red car`` or ``人``.
+
+        Raises:
+            PromptError: a name or a language that the engine does not know.
         """
 
 

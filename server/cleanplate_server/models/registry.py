@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,12 +14,14 @@ from cleanplate_server.models.embedded.inpainter import PlateInpainter
 from cleanplate_server.models.embedded.matter import GuidedMatter
 from cleanplate_server.models.embedded.propagator import FlowPropagator
 from cleanplate_server.models.embedded.segmenter import GrabCutSegmenter
+from cleanplate_server.models.naming.words import read_words, to_english
 from cleanplate_server.models.protocols import (
     Effort,
     EngineInfo,
     EngineKind,
     Inpainter,
     Matter,
+    NameFinder,
     Propagator,
     Segmenter,
 )
@@ -33,6 +36,13 @@ _ASSOCIATION_NAMES = (
 """Best for its time first: the published figures put R50-DeAOT-L ahead of the larger Swin at twice its speed."""
 _FILLER_NAMES = (("e2fgvi-hq",), ("e2fgvi",), ("sttn",), ("opn", "opn-tcn"))
 """Best published figures first; each with all the weights that it needs, its own first."""
+
+_FINDER_NAMES = (
+    ("maskrcnn-v2",), ("maskrcnn",), ("grounding-dino", "grounding-dino-config", "grounding-dino-words"),
+)  # fmt: skip
+"""A closed list of names first, for it is fast, tells the outline, and reads Chinese."""
+_EXTRAS = {"names": "transformers"}
+"""What must be importable for each extra of this package."""
 
 
 class _Engine(Protocol):
@@ -83,11 +93,13 @@ class _Entry(Generic[E]):
         info: name, licence, weights.
         build: makes it, on a device.
         rows: of the manifest, for one that needs weights.
+        extra: of this package with what it is built on, for one that needs more than comes with it.
     """
 
     info: EngineInfo
     build: Callable[[Effort, str], E]
     rows: tuple[WeightsRow, ...] = ()
+    extra: str = ""
 
 
 class Registry:
@@ -118,6 +130,7 @@ class Registry:
             *(self._filling(_rows(rows, names)) for names in _FILLER_NAMES),
         ]
         self._matters: list[_Entry[Matter]] = [_Entry(GuidedMatter().info, lambda effort, device: GuidedMatter())]
+        self._finders: list[_Entry[NameFinder]] = [self._finding(_rows(rows, names)) for names in _FINDER_NAMES]
 
     def engines(self) -> list[EngineStatus]:
         """Every engine, by kind, the preferred one first."""
@@ -126,6 +139,7 @@ class Registry:
             ("propagator", self._statuses("propagator", self._propagators)),
             ("inpainter", self._statuses("inpainter", self._inpainters)),
             ("matter", self._statuses("matter", self._matters)),
+            ("name-finder", self._statuses("name-finder", self._finders)),
         ]
         return [status for _, statuses in kinds for status in statuses]
 
@@ -161,6 +175,23 @@ class Registry:
         """The named matter, or the preferred one."""
         return self._pick("matter", self._matters, name, effort)
 
+    def name_finder(self, name: str = "", effort: Effort = "balanced") -> NameFinder:
+        """The named name finder, or the preferred one."""
+        return self._pick("name-finder", self._finders, name, effort)
+
+    def check_words(self, words: str, name: str = "") -> None:
+        """Refuses words that the named name finder, or the preferred one, cannot look for; loads nothing.
+
+        Raises:
+            NotFoundError, EngineError: no such name finder can run.
+            PromptError: a name or a language that it does not know.
+        """
+        if name:
+            self.check("name-finder", name)
+        chosen = self._chosen("name-finder", self._statuses("name-finder", self._finders), name)
+        check = to_english if chosen.info.name == _FINDER_NAMES[-1][0] else read_words
+        check(words)
+
     def _statuses(self, kind: EngineKind, entries: Sequence[_Entry[E]]) -> list[EngineStatus]:
         found = [self._status(kind, entry) for entry in entries]
         return sorted(found, key=lambda status: not _comes_first(status))
@@ -168,10 +199,15 @@ class Registry:
     def _status(self, kind: EngineKind, entry: _Entry[E]) -> EngineStatus:
         if not entry.rows:
             return EngineStatus(kind, entry.info, available=True)
-        for row in entry.rows:
-            if self._store is None or not self._store.path(row).is_file():
-                reason = f"{row.file} is not here; `cleanplate weights pull {row.name}` gets it"
-                return EngineStatus(kind, entry.info, available=False, reason=reason)
+        if entry.extra and importlib.util.find_spec(_EXTRAS[entry.extra]) is None:
+            reason = f"{_EXTRAS[entry.extra]} is not installed; `pip install cleanplate[{entry.extra}]` does it"
+            return EngineStatus(kind, entry.info, available=False, reason=reason)
+        absent = [row for row in entry.rows if self._store is None or not self._store.path(row).is_file()]
+        if absent:
+            files, names = ", ".join(row.file for row in absent), " ".join(row.name for row in absent)
+            rest = "is not here" if len(absent) == 1 else "are not here"
+            reason = f"{files} {rest}; `cleanplate weights pull {names}` gets {'it' if len(absent) == 1 else 'them'}"
+            return EngineStatus(kind, entry.info, available=False, reason=reason)
         try:
             return EngineStatus(kind, entry.info, available=True, device=resolve_device(self._place.device))
         except EngineError as error:
@@ -180,10 +216,24 @@ class Registry:
     def _pick(self, kind: EngineKind, entries: Sequence[_Entry[E]], name: str, effort: Effort) -> E:
         if name:
             self.check(kind, name)
-        for status in self._statuses(kind, entries):
+        status = self._chosen(kind, self._statuses(kind, entries), name)
+        entry = next(entry for entry in entries if entry.info == status.info)
+        return entry.build(effort, status.device)
+
+    @staticmethod
+    def _chosen(kind: EngineKind, statuses: Sequence[EngineStatus], name: str) -> EngineStatus:
+        """The named engine, or the first that can run.
+
+        Raises:
+            EngineError: none can.
+        """
+        for status in statuses:
             if status.available and (not name or status.info.name == name):
-                entry = next(entry for entry in entries if entry.info == status.info)
-                return entry.build(effort, status.device)
+                return status
+        if kind == "name-finder":
+            raise EngineError(
+                f"nothing here finds objects by name: {statuses[0].reason}; or click on the object with --click F@X,Y"
+            )
         raise EngineError(f"no {kind} can run here; see `cleanplate models`")
 
     def _sam(self, row: WeightsRow) -> _Entry[Segmenter]:
@@ -224,6 +274,23 @@ class Registry:
             return load_inpainter(info, checkpoints, device=device, effort=effort)
 
         return _Entry(info, build, tuple(rows))
+
+    def _finding(self, rows: Sequence[WeightsRow]) -> _Entry[NameFinder]:
+        own, *others = rows
+        info = EngineInfo(own.name, own.licence, own.commercial_use, own.file)
+
+        def build(effort: Effort, device: str) -> NameFinder:
+            assert self._store
+            checkpoint, *settings = [self._store.usable(row) for row in rows]
+            if settings:
+                from cleanplate_server.models.networks.grounding_dino import GroundingDinoFinder, load_grounding_dino
+
+                return GroundingDinoFinder(load_grounding_dino(checkpoint, *settings, device=device), info)
+            from cleanplate_server.models.networks.mask_rcnn import MaskRcnnFinder, load_mask_rcnn
+
+            return MaskRcnnFinder(load_mask_rcnn(own.name, checkpoint, device=device), info)
+
+        return _Entry(info, build, tuple(rows), "names" if others else "")
 
 
 def _comes_first(status: EngineStatus) -> bool:

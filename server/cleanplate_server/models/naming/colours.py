@@ -78,4 +78,4 @@ def basic_colours(pixels: NDArray[np.float32]) -> NDArray[np.str_]:
     names[chroma < _GREY_CHROMA] = "grey"
     names[(chroma < _GREY_CHROMA) & (lightness > _WHITE_LIGHTNESS)] = "white"
     names[(lightness < _DARKEST) | ((lightness < _BLACK_LIGHTNESS) & (chroma < _BLACK_CHROMA))] = "black"
-    return names
+    return np.asarray(names, np.str_)
