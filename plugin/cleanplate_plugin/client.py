@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +33,8 @@ SERVER_FILE = "server.json"
 TOKEN_FILE = "token"  # noqa: S105  # a file's name, not a secret
 
 _CALL_SECONDS = 120.0
+_FIND_SECONDS = 600.0
+"""A name may be looked for on a dozen frames by a network without a GPU."""
 """Longest wait for one answer; opening media on a slow disk may take a while."""
 _GREETING_SECONDS = 5.0
 _PATIENCE_SECONDS = 0.5
@@ -233,6 +235,13 @@ class Client:
         """Finds what a prompt means on its frame; best candidate first."""
         request = prompt_pb2.SegmentRequest(clip=clip_name, prompt=prompt, engine=engine)
         return self._call(self._segment.Segment, request)
+
+    def find_objects(
+        self, clip_name: str, object_name: str, frames: Sequence[int], *, engine: str = ""
+    ) -> prompt_pb2.FindObjectsResponse:
+        """Finds what a name may mean, on the first of some frames that shows it; best hit first."""
+        request = prompt_pb2.FindObjectsRequest(clip=clip_name, object_name=object_name, frames=frames, engine=engine)
+        return self._call(self._segment.FindObjects, request, seconds=_FIND_SECONDS)
 
     def submit(self, spec: job_pb2.JobSpec, *, request_id: str = "") -> job_pb2.Job:
         """Queues a job; the same ``request_id`` gives the same job again."""

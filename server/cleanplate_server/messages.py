@@ -14,7 +14,7 @@ from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
 
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import InputError, MaskError, NotFoundError, PromptError
-from cleanplate_server.models.protocols import Box, Candidate, Effort, EngineKind, Mask, Point, Prompt, Stroke
+from cleanplate_server.models.protocols import Box, Candidate, Effort, EngineKind, Mask, NameHit, Point, Prompt, Stroke
 from cleanplate_server.pipeline.spec import (
     CleanPlate,
     Delivery,
@@ -36,7 +36,7 @@ PathRole = Literal["media", "mask", "masks", "clean plate", "output", "maps"]
 Admit = Callable[[Path, PathRole], Path]
 """Takes each path of a message before it is used; gives the path to use, or raises."""
 
-_ENGINE_KINDS: tuple[EngineKind, ...] = ("segmenter", "propagator", "inpainter", "matter")
+_ENGINE_KINDS: tuple[EngineKind, ...] = ("segmenter", "propagator", "inpainter", "matter", "name-finder")
 _EFFORTS: dict[int, Effort] = {
     job_pb2.EFFORT_UNSPECIFIED: "balanced",
     job_pb2.EFFORT_FAST: "fast",
@@ -143,11 +143,13 @@ def prompt_from_message(message: prompt_pb2.Prompt, *, admit: Admit) -> Prompt:
     """A prompt; what depends on the media is not checked here.
 
     Raises:
-        PromptError: an unspecified side, a brush without width, a negative object.
+        PromptError: an unspecified side, a brush without width, a negative object or hit.
         MaskError, NotFoundError: see ``mask_from_message``.
     """
     if message.object_id < 0:
         raise PromptError(f"object {message.object_id} makes no sense; objects are numbered from 1")
+    if message.name_hit < 0:
+        raise PromptError(f"hit {message.name_hit} makes no sense; hits of a name are numbered from 1, and 0 is all")
     frame = message.frame
     return Prompt(
         frame=frame,
@@ -157,12 +159,17 @@ def prompt_from_message(message: prompt_pb2.Prompt, *, admit: Admit) -> Prompt:
         strokes=tuple(_stroke_from_message(stroke, frame) for stroke in message.strokes),
         mask=mask_from_message(message.mask, frame=frame, admit=admit) if message.HasField("mask") else None,
         name=message.object_name.strip(),
+        name_hit=message.name_hit,
+        every_shot=message.every_shot,
     )
 
 
 def prompt_to_message(prompt: Prompt) -> prompt_pb2.Prompt:
     """A prompt with its mask inline."""
-    message = prompt_pb2.Prompt(frame=prompt.frame, object_id=prompt.object_id, object_name=prompt.name)
+    message = prompt_pb2.Prompt(
+        frame=prompt.frame, object_id=prompt.object_id, object_name=prompt.name, name_hit=prompt.name_hit,
+        every_shot=prompt.every_shot,
+    )  # fmt: skip
     message.points.extend(prompt_pb2.Point(x=p.x, y=p.y, side=_side(p.inside)) for p in prompt.points)
     for stroke in prompt.strokes:
         points = [prompt_pb2.Point(x=x, y=y) for x, y in stroke.points]
@@ -188,6 +195,11 @@ def candidate_to_message(candidate: Candidate) -> prompt_pb2.MaskCandidate:
         box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
         message.box.CopyFrom(box_to_message(box))
     return message
+
+
+def hit_to_message(hit: NameHit) -> prompt_pb2.NameHit:
+    """A hit of a name without its mask; the box is a prompt that gives a better one."""
+    return prompt_pb2.NameHit(box=box_to_message(hit.box), score=hit.score, label=hit.label)
 
 
 def clip_to_message(name: str, media: Media) -> media_pb2.Clip:

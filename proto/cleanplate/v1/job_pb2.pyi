@@ -733,7 +733,7 @@ class EngineChoice(google.protobuf.message.Message):
     KIND_FIELD_NUMBER: builtins.int
     NAME_FIELD_NUMBER: builtins.int
     kind: builtins.str
-    """segmenter, propagator, inpainter or matter."""
+    """segmenter, propagator, inpainter, matter or name-finder."""
     name: builtins.str
     """As ListModels names it."""
     def __init__(
@@ -838,7 +838,7 @@ class EngineUse(google.protobuf.message.Message):
     COMMERCIAL_USE_FIELD_NUMBER: builtins.int
     WEIGHTS_SHA256_FIELD_NUMBER: builtins.int
     kind: builtins.str
-    """segmenter, propagator, inpainter or matter."""
+    """segmenter, propagator, inpainter, matter or name-finder."""
     name: builtins.str
     """Its name."""
     licence: builtins.str

@@ -55,7 +55,7 @@ class Model(google.protobuf.message.Message):
     WEIGHTS_FIELD_NUMBER: builtins.int
     DEVICE_FIELD_NUMBER: builtins.int
     kind: builtins.str
-    """segmenter, propagator, inpainter or matter."""
+    """segmenter, propagator, inpainter, matter or name-finder."""
     name: builtins.str
     """As in EngineChoice."""
     available: builtins.bool

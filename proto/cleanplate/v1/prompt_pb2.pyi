@@ -69,6 +69,95 @@ class SegmentResponse(google.protobuf.message.Message):
 global___SegmentResponse = SegmentResponse
 
 @typing.final
+class FindObjectsRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    CLIP_FIELD_NUMBER: builtins.int
+    OBJECT_NAME_FIELD_NUMBER: builtins.int
+    FRAMES_FIELD_NUMBER: builtins.int
+    ENGINE_FIELD_NUMBER: builtins.int
+    clip: builtins.str
+    """`clips/ID`, from OpenClip."""
+    object_name: builtins.str
+    """Words for the object, such as `dog`, `red car` or `人`."""
+    engine: builtins.str
+    """Name finder's name; empty lets the server choose."""
+    @property
+    def frames(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.int]:
+        """Frames to look at, in this order; at least one, at most 32."""
+
+    def __init__(
+        self,
+        *,
+        clip: builtins.str = ...,
+        object_name: builtins.str = ...,
+        frames: collections.abc.Iterable[builtins.int] | None = ...,
+        engine: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["clip", b"clip", "engine", b"engine", "frames", b"frames", "object_name", b"object_name"]) -> None: ...
+
+global___FindObjectsRequest = FindObjectsRequest
+
+@typing.final
+class FindObjectsResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    FRAME_FIELD_NUMBER: builtins.int
+    HITS_FIELD_NUMBER: builtins.int
+    ENGINE_FIELD_NUMBER: builtins.int
+    REMARK_FIELD_NUMBER: builtins.int
+    frame: builtins.int
+    """The frame that shows them: the first of those asked for on which something was found, else the last."""
+    engine: builtins.str
+    """Name finder that answered."""
+    remark: builtins.str
+    """One sentence on what of the words was not heeded; empty when all was."""
+    @property
+    def hits(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___NameHit]:
+        """Best first; none where no frame shows one."""
+
+    def __init__(
+        self,
+        *,
+        frame: builtins.int = ...,
+        hits: collections.abc.Iterable[global___NameHit] | None = ...,
+        engine: builtins.str = ...,
+        remark: builtins.str = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["engine", b"engine", "frame", b"frame", "hits", b"hits", "remark", b"remark"]) -> None: ...
+
+global___FindObjectsResponse = FindObjectsResponse
+
+@typing.final
+class NameHit(google.protobuf.message.Message):
+    """One thing that a name may mean."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    BOX_FIELD_NUMBER: builtins.int
+    SCORE_FIELD_NUMBER: builtins.int
+    LABEL_FIELD_NUMBER: builtins.int
+    score: builtins.float
+    """The engine's own confidence, 0 to 1."""
+    label: builtins.str
+    """What it is, in the language of the words where the engine knows it."""
+    @property
+    def box(self) -> global___Box:
+        """Around it."""
+
+    def __init__(
+        self,
+        *,
+        box: global___Box | None = ...,
+        score: builtins.float = ...,
+        label: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["box", b"box"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["box", b"box", "label", b"label", "score", b"score"]) -> None: ...
+
+global___NameHit = NameHit
+
+@typing.final
 class Prompt(google.protobuf.message.Message):
     """What a person says about one object on one frame."""
 
@@ -81,12 +170,22 @@ class Prompt(google.protobuf.message.Message):
     STROKES_FIELD_NUMBER: builtins.int
     MASK_FIELD_NUMBER: builtins.int
     OBJECT_NAME_FIELD_NUMBER: builtins.int
+    NAME_HIT_FIELD_NUMBER: builtins.int
+    EVERY_SHOT_FIELD_NUMBER: builtins.int
     frame: builtins.int
     """Frame, from 0 in the media."""
     object_id: builtins.int
     """Which object, from 1. Default (0) is object 1."""
     object_name: builtins.str
-    """The object's name, such as `dog`."""
+    """The object's name, such as `dog`. Looked for on this frame, and where it is not seen, on others of the same shot.
+    Points and strokes beside it choose among its hits and refine them.
+    """
+    name_hit: builtins.int
+    """Which hit of the name, from 1, best first. Default (0) takes all: the first is `object_id`, the others the next
+    objects that nothing else is said of. Segment answers for the best one then.
+    """
+    every_shot: builtins.bool
+    """Look for the name in every shot of the job's range, not only in that of `frame`. Segment does not read it."""
     @property
     def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Point]:
         """Clicks."""
@@ -113,9 +212,11 @@ class Prompt(google.protobuf.message.Message):
         strokes: collections.abc.Iterable[global___Stroke] | None = ...,
         mask: global___Mask | None = ...,
         object_name: builtins.str = ...,
+        name_hit: builtins.int = ...,
+        every_shot: builtins.bool = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_box", b"_box", "_mask", b"_mask", "box", b"box", "mask", b"mask"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_box", b"_box", "_mask", b"_mask", "box", b"box", "frame", b"frame", "mask", b"mask", "object_id", b"object_id", "object_name", b"object_name", "points", b"points", "strokes", b"strokes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_box", b"_box", "_mask", b"_mask", "box", b"box", "every_shot", b"every_shot", "frame", b"frame", "mask", b"mask", "name_hit", b"name_hit", "object_id", b"object_id", "object_name", b"object_name", "points", b"points", "strokes", b"strokes"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_box", b"_box"]) -> typing.Literal["box"] | None: ...
     @typing.overload

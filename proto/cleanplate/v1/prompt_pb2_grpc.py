@@ -20,6 +20,11 @@ class SegmentServiceStub(object):
                 request_serializer=cleanplate_dot_v1_dot_prompt__pb2.SegmentRequest.SerializeToString,
                 response_deserializer=cleanplate_dot_v1_dot_prompt__pb2.SegmentResponse.FromString,
                 )
+        self.FindObjects = channel.unary_unary(
+                '/cleanplate.v1.SegmentService/FindObjects',
+                request_serializer=cleanplate_dot_v1_dot_prompt__pb2.FindObjectsRequest.SerializeToString,
+                response_deserializer=cleanplate_dot_v1_dot_prompt__pb2.FindObjectsResponse.FromString,
+                )
 
 
 class SegmentServiceServicer(object):
@@ -34,6 +39,15 @@ class SegmentServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def FindObjects(self, request, context):
+        """Finds the things that a name may mean, on the first of some frames that shows one. The box of a hit is a prompt.
+        INVALID_ARGUMENT (a name or language that the engine does not know), NOT_FOUND (clip not open),
+        FAILED_PRECONDITION (no name finder can run).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SegmentServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -41,6 +55,11 @@ def add_SegmentServiceServicer_to_server(servicer, server):
                     servicer.Segment,
                     request_deserializer=cleanplate_dot_v1_dot_prompt__pb2.SegmentRequest.FromString,
                     response_serializer=cleanplate_dot_v1_dot_prompt__pb2.SegmentResponse.SerializeToString,
+            ),
+            'FindObjects': grpc.unary_unary_rpc_method_handler(
+                    servicer.FindObjects,
+                    request_deserializer=cleanplate_dot_v1_dot_prompt__pb2.FindObjectsRequest.FromString,
+                    response_serializer=cleanplate_dot_v1_dot_prompt__pb2.FindObjectsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -67,5 +86,22 @@ class SegmentService(object):
         return grpc.experimental.unary_unary(request, target, '/cleanplate.v1.SegmentService/Segment',
             cleanplate_dot_v1_dot_prompt__pb2.SegmentRequest.SerializeToString,
             cleanplate_dot_v1_dot_prompt__pb2.SegmentResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def FindObjects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cleanplate.v1.SegmentService/FindObjects',
+            cleanplate_dot_v1_dot_prompt__pb2.FindObjectsRequest.SerializeToString,
+            cleanplate_dot_v1_dot_prompt__pb2.FindObjectsResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)

@@ -29,6 +29,15 @@ class SegmentServiceStub:
     INVALID_ARGUMENT (outside the picture, nothing positive), NOT_FOUND (clip not open), FAILED_PRECONDITION.
     """
 
+    FindObjects: grpc.UnaryUnaryMultiCallable[
+        cleanplate.v1.prompt_pb2.FindObjectsRequest,
+        cleanplate.v1.prompt_pb2.FindObjectsResponse,
+    ]
+    """Finds the things that a name may mean, on the first of some frames that shows one. The box of a hit is a prompt.
+    INVALID_ARGUMENT (a name or language that the engine does not know), NOT_FOUND (clip not open),
+    FAILED_PRECONDITION (no name finder can run).
+    """
+
 class SegmentServiceAsyncStub:
     """Answers prompts on single frames. Every call needs the metadata entry `authorization: Bearer TOKEN`."""
 
@@ -38,6 +47,15 @@ class SegmentServiceAsyncStub:
     ]
     """Finds the object that a prompt means, on the prompt's frame. The first call on a frame decodes and prepares it.
     INVALID_ARGUMENT (outside the picture, nothing positive), NOT_FOUND (clip not open), FAILED_PRECONDITION.
+    """
+
+    FindObjects: grpc.aio.UnaryUnaryMultiCallable[
+        cleanplate.v1.prompt_pb2.FindObjectsRequest,
+        cleanplate.v1.prompt_pb2.FindObjectsResponse,
+    ]
+    """Finds the things that a name may mean, on the first of some frames that shows one. The box of a hit is a prompt.
+    INVALID_ARGUMENT (a name or language that the engine does not know), NOT_FOUND (clip not open),
+    FAILED_PRECONDITION (no name finder can run).
     """
 
 class SegmentServiceServicer(metaclass=abc.ABCMeta):
@@ -51,6 +69,17 @@ class SegmentServiceServicer(metaclass=abc.ABCMeta):
     ) -> typing.Union[cleanplate.v1.prompt_pb2.SegmentResponse, collections.abc.Awaitable[cleanplate.v1.prompt_pb2.SegmentResponse]]:
         """Finds the object that a prompt means, on the prompt's frame. The first call on a frame decodes and prepares it.
         INVALID_ARGUMENT (outside the picture, nothing positive), NOT_FOUND (clip not open), FAILED_PRECONDITION.
+        """
+
+    @abc.abstractmethod
+    def FindObjects(
+        self,
+        request: cleanplate.v1.prompt_pb2.FindObjectsRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[cleanplate.v1.prompt_pb2.FindObjectsResponse, collections.abc.Awaitable[cleanplate.v1.prompt_pb2.FindObjectsResponse]]:
+        """Finds the things that a name may mean, on the first of some frames that shows one. The box of a hit is a prompt.
+        INVALID_ARGUMENT (a name or language that the engine does not know), NOT_FOUND (clip not open),
+        FAILED_PRECONDITION (no name finder can run).
         """
 
 def add_SegmentServiceServicer_to_server(servicer: SegmentServiceServicer, server: typing.Union[grpc.Server, grpc.aio.Server]) -> None: ...

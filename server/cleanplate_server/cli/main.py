@@ -14,6 +14,7 @@ from cleanplate_plugin.errors import PluginError
 
 from cleanplate_server.cli.demonstration import demo
 from cleanplate_server.cli.doctor import doctor
+from cleanplate_server.cli.finding import find
 from cleanplate_server.cli.jobs import jobs
 from cleanplate_server.cli.listings import models
 from cleanplate_server.cli.operations import media_commands
@@ -38,7 +39,7 @@ def cli(ctx: click.Context, config: Path | None, state_folder: Path | None) -> N
     ctx.obj = Place(config, state_folder)
 
 
-for command in (demo, *media_commands(), timeline, jobs, models, weights, serve, doctor):
+for command in (demo, *media_commands(), find, timeline, jobs, models, weights, serve, doctor):
     cli.add_command(command)
 
 

@@ -28,7 +28,7 @@ from cleanplate_server.cli.sessions import Place, connected
 from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType, RateType
 
 CODECS = ("prores422hq", "prores4444", "dnxhr-hqx", "ffv1", "h264", "hevc", "png", "exr")
-ENGINE_KINDS = ("segmenter", "propagator", "inpainter", "matter")
+ENGINE_KINDS = ("segmenter", "propagator", "inpainter", "matter", "name-finder")
 DELIVERIES = {
     "plate": job_pb2.DELIVERY_PLATE,
     "patch": job_pb2.DELIVERY_PATCH,

@@ -24,15 +24,17 @@ class PromptPart:
 
     Args:
         kind: click, outside, box, mask or name.
-        moment: the frame, None for a name (it is looked for on the first frame of the range).
+        moment: the frame, None for a name that is looked for in all of the range.
         numbers: x, y of a click; left, top, right, bottom of a box.
         text: file of a mask, words of a name.
+        hit: which hit of a name, 0 for all.
     """
 
     kind: str
     moment: Moment | None = None
     numbers: tuple[float, ...] = ()
     text: str = ""
+    hit: int = 0
 
 
 class PromptType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
@@ -73,12 +75,19 @@ class PromptType(click.ParamType):  # type: ignore[type-arg]  # no generic befor
 
 
 class NameType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
-    """The words for an object."""
+    """The words for an object, the frame before them, and which hit is meant after them."""
 
-    name = "WORDS"
+    name = "[F@]WORDS[#N]"
 
     def convert(self, value: str | PromptPart, param: click.Parameter | None, ctx: click.Context | None) -> PromptPart:
-        return value if isinstance(value, PromptPart) else PromptPart("name", text=value)
+        if isinstance(value, PromptPart):
+            return value
+        place, at, rest = value.partition("@")
+        moment = MomentType().read(place, param, ctx) if at else None
+        words, mark, number = (rest if at else value).partition("#")
+        if not words.strip() or (mark and (not number.isdecimal() or int(number) == 0)):
+            self.fail(f"'{value}' is not {self.name}, such as dog, 15@dog (frame 15) or dog#2 (the second)", param, ctx)
+        return PromptPart("name", moment, text=words.strip(), hit=int(number or 0))
 
 
 def prompt_options() -> list[click.Parameter]:
@@ -88,7 +97,8 @@ def prompt_options() -> list[click.Parameter]:
         click.Option(["--not", "outside"], type=PromptType("outside", "X,Y", 2), multiple=True, help="Not the object."),
         click.Option(["--box"], type=PromptType("box", "X0,Y0,X1,Y1", 4), multiple=True, help="Around the object."),
         click.Option(["--mask"], type=PromptType("mask", "FILE", 0), multiple=True, help="A picture, white is object."),
-        click.Option(["--name"], type=NameType(), multiple=True, help="What it is; needs an engine that knows names."),
+        click.Option(["--name"], type=NameType(), multiple=True,
+                     help="What it is, such as dog, red car or 人; all that are found, or #N alone."),
         click.Option(
             ["--object"], type=click.IntRange(1, 255), multiple=True, metavar="N",
             help="The prompts that follow are for object N (1 before any --object).",
@@ -141,18 +151,22 @@ def to_prompts(
     Args:
         parts: of ``ordered_parts``.
         timeline: reads timecodes.
-        first_frame: where a name is looked for.
+        first_frame: where a name is looked for that says no frame, there and in every other shot.
 
     Raises:
         RangeError: a timecode that the media does not have.
         PromptError: two boxes or two masks for one object on one frame.
     """
-    prompts: dict[tuple[int, int], prompt_pb2.Prompt] = {}
+    prompts: list[prompt_pb2.Prompt] = []
+    current: dict[tuple[int, int], prompt_pb2.Prompt] = {}
     for object_id, part in parts:
         frame = timeline.frame(part.moment) if part.moment else first_frame
-        prompt = prompts.setdefault((object_id, frame), prompt_pb2.Prompt(frame=frame, object_id=object_id))
+        prompt = current.get((object_id, frame))
+        if prompt is None or (part.kind == "name" and prompt.object_name):  # a second name is another object
+            prompt = current[object_id, frame] = prompt_pb2.Prompt(frame=frame, object_id=object_id)
+            prompts.append(prompt)
         _add(prompt, part)
-    return list(prompts.values())
+    return prompts
 
 
 def _add(prompt: prompt_pb2.Prompt, part: PromptPart) -> None:
@@ -167,12 +181,13 @@ def _add(prompt: prompt_pb2.Prompt, part: PromptPart) -> None:
     elif part.kind == "mask":
         prompt.mask.path = os.path.abspath(part.text)  # noqa: PTH100  # Path.absolute keeps `..`
     else:
-        prompt.object_name = part.text
+        prompt.object_name, prompt.name_hit = part.text, part.hit
+        prompt.every_shot = part.moment is None and not part.hit
 
 
 def _refuse_second(prompt: prompt_pb2.Prompt, kind: str) -> None:
-    taken = {"box": prompt.HasField("box"), "mask": prompt.HasField("mask"), "name": bool(prompt.object_name)}
-    if taken[kind]:
+    taken = {"box": prompt.HasField("box"), "mask": prompt.HasField("mask")}
+    if taken.get(kind):
         raise PromptError(
             f"object {prompt.object_id} has two of --{kind} on frame {prompt.frame}; leave one out,"
             " or put --object N before the second"

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 _STAGE_TITLES = {
     "decode": "looking for cuts",
+    "name": "looking for names",
     "segment": "finding",
     "propagate": "following",
     "shadow": "finding shadows",
@@ -183,7 +184,10 @@ _KINDS = {
 def _engines_of(spec: job_pb2.JobSpec, models: list[model_pb2.Model]) -> Iterator[model_pb2.Model]:
     """The engines that a job will use: the chosen ones, else the preferred ones that can run."""
     chosen = {choice.kind: choice.name for choice in spec.engines}
-    for kind in _KINDS.get(spec.WhichOneof("operation") or "", ()):
+    kinds = _KINDS.get(spec.WhichOneof("operation") or "", ())
+    if any(prompt.object_name for prompt in [*spec.remove.prompts, *spec.track.prompts, *spec.matte.prompts]):
+        kinds = ("name-finder", *kinds)
+    for kind in kinds:
         for model in models:
             if model.kind == kind and (model.name == chosen[kind] if kind in chosen else model.available):
                 yield model

@@ -23,6 +23,7 @@ from cleanplate_server.models.protocols import (
 from cleanplate_server.pipeline.job import Job, check_prompt_frames, keys_of
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.lineup import Lineup
+from cleanplate_server.pipeline.naming import resolve_names
 from cleanplate_server.pipeline.tracking import ShotTracking, segment_prompts
 from cleanplate_server.stages.given_masks import FollowedMasks
 from cleanplate_server.stages.plates import ShotPlates
@@ -55,13 +56,15 @@ def follow_objects(
         given: masks that were followed before, by object; a prompt on a frame that has one is not asked again.
 
     Raises:
-        PromptError: no prompt at all.
+        PromptError: no prompt at all, or a name that is not known or not found.
         RangeError: a prompt outside the range.
     """
     if not prompts:
         raise PromptError("nothing says which object is meant; add --click F@X,Y or another prompt")
     check_prompt_frames(prompts, clip)
     shots = job.shots(clip)
+    named = resolve_names(job, clip, prompts)
+    prompts = named.prompts
     lineup = Lineup(job, clip.media.size)
     engine = job.spec.engines.get("segmenter", "")
     keys = [
@@ -80,7 +83,7 @@ def follow_objects(
                 f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
             )
     segmenter = job_segmenter(job)(engine)
-    return Followed(followed, (("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos)))
+    return Followed(followed, (*named.engines, ("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos)))
 
 
 def _follow_shots(

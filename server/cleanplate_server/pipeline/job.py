@@ -10,7 +10,7 @@ from typing import Protocol
 
 from cleanplate_server.clip import ClipRange, Media
 from cleanplate_server.errors import MediaError, RangeError
-from cleanplate_server.models.protocols import Effort, Inpainter, Key, Matter, Prompt, Propagator, Segmenter
+from cleanplate_server.models.protocols import Effort, Inpainter, Key, Matter, NameFinder, Prompt, Propagator, Segmenter
 from cleanplate_server.pipeline.executor import LocalExecutor, WindowExecutor
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.spec import JobSpec
@@ -32,6 +32,8 @@ class Engines(Protocol):
     def inpainter(self, name: str = "", effort: Effort = "balanced") -> Inpainter: ...
 
     def matter(self, name: str = "", effort: Effort = "balanced") -> Matter: ...
+
+    def name_finder(self, name: str = "", effort: Effort = "balanced") -> NameFinder: ...
 
 
 @dataclass(frozen=True)

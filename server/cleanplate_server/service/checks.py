@@ -36,6 +36,8 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
         registry.check(kind, name)
     for prompt in prompts_of(spec.operation):
         check_prompt(prompt, media)
+        if prompt.name:
+            registry.check_words(prompt.name, spec.engines.get("name-finder", ""))
     check_prompt_frames(prompts_of(spec.operation), clip)
     if isinstance(spec.operation, FillOperation):
         with GivenMasks(spec.operation.masks_path, clip):

@@ -11,15 +11,21 @@ from cleanplate_server.messages import (
     candidate_to_message,
     clip_to_message,
     encode_picture,
+    hit_to_message,
     prompt_from_message,
     rate_from_message,
 )
+from cleanplate_server.models.protocols import Prompt
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.clips import OpenClips, Segmenters
+from cleanplate_server.service.finders import NameFinders
 from cleanplate_server.service.folders import AllowedFolders
+from cleanplate_server.stages.naming import fitting_hits, hit_prompt, not_found, taken_hits
+from cleanplate_server.stages.segment import ClipSession, check_frame, check_prompt
 
 _PICTURE_LIMIT_BYTES = 60 << 20
 """Answers of the server are 64 MiB at most."""
+_LOOK_LIMIT = 32
 
 
 class MediaService(media_pb2_grpc.MediaServiceServicer):
@@ -59,9 +65,12 @@ class MediaService(media_pb2_grpc.MediaServiceServicer):
 class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):
     """Implements ``cleanplate.v1.SegmentService``."""
 
-    def __init__(self, clips: OpenClips, segmenters: Segmenters, folders: AllowedFolders) -> None:
+    def __init__(
+        self, clips: OpenClips, segmenters: Segmenters, finders: NameFinders, folders: AllowedFolders
+    ) -> None:  # fmt: skip
         self._clips = clips
         self._segmenters = segmenters
+        self._finders = finders
         self._folders = folders
 
     def Segment(self, request: prompt_pb2.SegmentRequest, context: grpc.ServicerContext) -> prompt_pb2.SegmentResponse:
@@ -70,8 +79,36 @@ class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):
         prompt = prompt_from_message(request.prompt, admit=self._folders.admit)
         engine = self._segmenters(request.engine).info.name
         with self._clips.use(request.clip) as session:
-            candidates = session.segment(prompt, request.engine)
+            asked = self._named(session, prompt) if prompt.name else prompt
+            candidates = session.segment(asked, request.engine)
         return prompt_pb2.SegmentResponse(candidates=map(candidate_to_message, candidates), engine=engine)
+
+    def FindObjects(
+        self, request: prompt_pb2.FindObjectsRequest, context: grpc.ServicerContext
+    ) -> prompt_pb2.FindObjectsResponse:
+        if not 0 < len(request.frames) <= _LOOK_LIMIT:
+            raise InputError(f"{len(request.frames)} frames are to be looked at; name 1 to {_LOOK_LIMIT}")
+        finder = self._finders(request.engine)
+        with self._clips.use(request.clip) as session:
+            for frame in request.frames:
+                check_frame(frame, session.media)
+            for frame in request.frames:
+                answer = session.find(frame, request.object_name, finder)
+                if answer.hits:
+                    break
+        return prompt_pb2.FindObjectsResponse(
+            frame=frame, hits=map(hit_to_message, answer.hits), engine=finder.info.name, remark=answer.remark
+        )
+
+    def _named(self, session: ClipSession, prompt: Prompt) -> Prompt:
+        """A prompt with a name as one for the hit that it asks for, the best one when it asks for all."""
+        check_prompt(prompt, session.media)
+        answer = session.find(prompt.frame, prompt.name, self._finders(""))
+        hits = fitting_hits(answer, prompt)
+        if not hits:
+            raise not_found(prompt.name, [prompt.frame], session.media.path.name, answer.remark)
+        _, hit = taken_hits(hits, prompt)[0]
+        return hit_prompt(hit, prompt, frame=prompt.frame, object_id=prompt.object_id)
 
 
 class ModelService(model_pb2_grpc.ModelServiceServicer):

@@ -32,6 +32,7 @@ from cleanplate_server.jobs.process import RunnerPlace
 from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.service.boundary import Boundary
 from cleanplate_server.service.clips import OpenClips, Segmenters
+from cleanplate_server.service.finders import NameFinders
 from cleanplate_server.service.folders import AllowedFolders
 from cleanplate_server.service.jobs import JobService
 from cleanplate_server.service.media import MediaService, ModelService, SegmentService
@@ -171,7 +172,7 @@ class Server:
             check_resumed=not self._private,
         )
         media_pb2_grpc.add_MediaServiceServicer_to_server(MediaService(self._clips, folders), server)
-        segments = SegmentService(self._clips, self._segmenters, folders)
+        segments = SegmentService(self._clips, self._segmenters, NameFinders(self._registry), folders)
         prompt_pb2_grpc.add_SegmentServiceServicer_to_server(segments, server)
         job_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
         model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._registry), server)

@@ -12,7 +12,17 @@ import numpy as np
 
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import MaskError, PromptError, RangeError
-from cleanplate_server.models.protocols import NEARBY_REACH, RGB, Candidate, Key, PreparedImage, Prompt, Segmenter
+from cleanplate_server.models.protocols import (
+    NEARBY_REACH,
+    RGB,
+    Candidate,
+    Key,
+    NameAnswer,
+    NameFinder,
+    PreparedImage,
+    Prompt,
+    Segmenter,
+)
 from cleanplate_server.stages.color import to_rgb, to_small_rgb
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.plates import PlateCache
@@ -25,6 +35,18 @@ SegmenterFactory = Callable[[str], Segmenter]
 """Gives a segmenter by name, or the preferred one for an empty name."""
 
 
+def check_frame(frame: int, media: Media) -> None:
+    """Refuses a prompt on a frame that the media does not have.
+
+    Raises:
+        RangeError.
+    """
+    if not 0 <= frame < media.frame_count:
+        raise RangeError(
+            f"the prompt is on frame {frame}, and {media.path.name} has frames 0 to {media.frame_count - 1}"
+        )
+
+
 def check_prompt(prompt: Prompt, media: Media) -> None:
     """Refuses a prompt that cannot be meant for this media.
 
@@ -34,10 +56,7 @@ def check_prompt(prompt: Prompt, media: Media) -> None:
         MaskError: a mask of another size, or an empty one.
     """
     height, width = media.size
-    if not 0 <= prompt.frame < media.frame_count:
-        raise RangeError(
-            f"the prompt is on frame {prompt.frame}, and {media.path.name} has frames 0 to {media.frame_count - 1}"
-        )
+    check_frame(prompt.frame, media)
     places = [(p.x, p.y) for p in prompt.points] + [xy for stroke in prompt.strokes for xy in stroke.points]
     for x, y in places:
         if not (0 <= x <= width - 1 and 0 <= y <= height - 1):
@@ -47,6 +66,11 @@ def check_prompt(prompt: Prompt, media: Media) -> None:
             )
     if prompt.mask is not None:
         _check_mask(prompt, media)
+        if prompt.name:
+            raise PromptError(
+                f"object {prompt.object_id} has a mask and the name '{prompt.name}' on frame {prompt.frame}; leave one"
+                " out, or give them different objects"
+            )
     box = prompt.box
     if box is not None and (box.x0 >= box.x1 or box.y0 >= box.y1 or box.x0 >= width or box.y0 >= height):
         raise PromptError(
@@ -145,6 +169,18 @@ class ClipSession:
                 " click on its middle, or draw a box around it"
             )
         return Key(prompt.frame, prompt.object_id, np.ascontiguousarray(mask))
+
+    def find(self, frame: int, words: str, finder: NameFinder) -> NameAnswer:
+        """What a frame shows of a name.
+
+        Raises:
+            RangeError: no such frame.
+            PromptError: a name or a language that the finder does not know.
+            MediaError: the frame cannot be decoded.
+        """
+        with self._lock:
+            planes = self._plates.plate(frame).planes
+        return finder.find(to_rgb(planes, self.media.format, self.media.tags), words)
 
     def picture(self, frame: int, max_height: int = 0) -> Picture:
         """A frame to look at.
