@@ -83,7 +83,9 @@ def follow_objects(
                 f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
             )
     segmenter = job_segmenter(job)(engine)
-    return Followed(followed, (*named.engines, ("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos)))
+    return Followed(
+        followed, (*named.engines, ("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos))
+    )
 
 
 def _follow_shots(

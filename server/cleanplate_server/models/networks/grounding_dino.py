@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -37,6 +39,38 @@ _MARKS = ("[CLS]", "[SEP]", "[UNK]", ".")
 """What a list of words must have for this network."""
 
 
+class _Config(Protocol):
+    disable_custom_kernels: bool
+
+
+class _Answer(Protocol):
+    logits: Tensor
+    pred_boxes: Tensor
+
+
+class _Network(Protocol):
+    """What is used of ``GroundingDinoForObjectDetection``."""
+
+    def __call__(
+        self, *, pixel_values: Tensor, pixel_mask: Tensor, input_ids: Tensor, attention_mask: Tensor,
+        token_type_ids: Tensor,
+    ) -> _Answer: ...  # fmt: skip
+
+    def parameters(self) -> Iterator[Tensor]: ...
+
+    def eval(self) -> _Network: ...
+
+    def to(self, device: str) -> _Network: ...
+
+
+class _Encoded(Protocol):
+    ids: list[int]
+
+
+class _Tokenizer(Protocol):
+    def encode(self, text: str) -> _Encoded: ...
+
+
 @dataclass(frozen=True)
 class GroundingParts:
     """The network with what turns words into its numbers.
@@ -46,8 +80,8 @@ class GroundingParts:
         tokenizer: of its text encoder.
     """
 
-    network: GroundingDinoForObjectDetection
-    tokenizer: BertWordPieceTokenizer
+    network: _Network
+    tokenizer: _Tokenizer
 
 
 def load_grounding_dino(checkpoint: Path, settings: Path, words: Path, *, device: str) -> GroundingParts:
@@ -138,19 +172,21 @@ def _box(shares: list[float], rgb: RGB) -> Box:
     return Box(left, top, min(width, max(left + 1, right)), min(height, max(top + 1, bottom)))
 
 
-def _read_config(settings: Path) -> GroundingDinoConfig:
+def _read_config(settings: Path) -> _Config:
     try:
-        config = GroundingDinoConfig.from_dict(json.loads(settings.read_text(encoding="utf-8")))
+        config: _Config = GroundingDinoConfig.from_dict(json.loads(settings.read_text(encoding="utf-8")))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _refused(settings, "holds no settings of Grounding DINO") from error
     config.disable_custom_kernels = True  # they would be fetched
     return config
 
 
-def _built(config: GroundingDinoConfig, checkpoint: Path) -> GroundingDinoForObjectDetection:
+def _built(config: _Config, checkpoint: Path) -> _Network:
     """The network with its entries, which are named as its authors' files name them; none may be missing or left."""
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
+    network: _Network
+    report: dict[str, set[str]]
     try:
         network, report = GroundingDinoForObjectDetection.from_pretrained(
             None, config=config, state_dict=load_file(checkpoint), local_files_only=True, output_loading_info=True
@@ -165,12 +201,13 @@ def _built(config: GroundingDinoConfig, checkpoint: Path) -> GroundingDinoForObj
     return network
 
 
-def _read_words(file: Path) -> BertWordPieceTokenizer:
+def _read_words(file: Path) -> _Tokenizer:
     words = file.read_bytes().decode("utf-8", errors="replace").splitlines()
     numbers = {word: number for number, word in enumerate(words)}
     if not all(mark in numbers for mark in _MARKS):
         raise _refused(file, f"is no list of words (it lacks one of {' '.join(_MARKS)})")
-    return BertWordPieceTokenizer(numbers, lowercase=True)
+    tokenizer: _Tokenizer = BertWordPieceTokenizer(numbers, lowercase=True)
+    return tokenizer
 
 
 def _refused(file: Path, why: str) -> InputError:
@@ -183,5 +220,6 @@ def _refused(file: Path, why: str) -> InputError:
 
 def _too_small(device: str) -> DeviceMemoryError:
     return DeviceMemoryError(
-        f"the memory of {device} is too small for Grounding DINO; set device to cpu, or end what else uses that memory"
+        f"the memory of {device} is too small for Grounding DINO",
+        "set device to cpu, or end what else uses that memory",
     )
