@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
-from cleanplate_server.errors import JobCancelledError
+from cleanplate_server.errors import JobCancelledError, PromptError
 from cleanplate_server.models.protocols import (
     RGB,
     Alpha,
@@ -22,6 +23,8 @@ from cleanplate_server.models.protocols import (
     Luma,
     Mask,
     MaskedFrames,
+    NameAnswer,
+    NameHit,
     Nearby,
     Prompt,
     Tick,
@@ -120,6 +123,32 @@ class BrightImage:
         return (Candidate(prompt.mask if prompt.mask is not None else self.mask, 1.0),)
 
 
+class BrightFinder:
+    """Knows one name, ``blob``: every bright region, the largest first; another word before it is not heeded."""
+
+    info = EngineInfo("bright")
+
+    def __init__(self, *, with_masks: bool = True) -> None:
+        self._with_masks = with_masks
+        self.looked_count = 0
+
+    def find(self, rgb: RGB, words: str) -> NameAnswer:
+        *before, noun = words.split()
+        if noun != "blob":
+            raise PromptError(f"'{words}' is not in the list of names; near it are blob")
+        self.looked_count += 1
+        count, labels, stats, _ = cv2.connectedComponentsWithStats((rgb.mean(axis=2) > 0.5).astype(np.uint8))
+        hits = [self._hit(labels == number, stats[number]) for number in range(1, count)]
+        hits.sort(key=lambda hit: -hit.score)
+        return NameAnswer(tuple(hits), f"no word for '{before[0]}'" if before else "")
+
+    def _hit(self, mask: Mask, stats: np.ndarray) -> NameHit:
+        x, y, width, height, area = (int(number) for number in stats)
+        return NameHit(
+            Box(x, y, x + width, y + height), min(1.0, area / 1000), "blob", mask if self._with_masks else None
+        )
+
+
 class BrightPropagator:
     """Follows whatever is brighter than half; its state is how many frames it has walked."""
 
@@ -199,6 +228,7 @@ class FakeEngines:
 
     propagate: BrightPropagator = field(default_factory=BrightPropagator)
     inpaint: FlatInpainter = field(default_factory=FlatInpainter)
+    find: BrightFinder = field(default_factory=BrightFinder)
 
     def segmenter(self, name: str = "", effort: str = "balanced") -> BrightSegmenter:
         return BrightSegmenter()
@@ -211,6 +241,9 @@ class FakeEngines:
 
     def matter(self, name: str = "", effort: str = "balanced") -> HalfMatter:
         return HalfMatter()
+
+    def name_finder(self, name: str = "", effort: str = "balanced") -> BrightFinder:
+        return self.find
 
 
 class HalfMatter:

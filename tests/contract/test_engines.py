@@ -13,13 +13,15 @@ from cleanplate_server.models.protocols import (
     Inpainter,
     Key,
     Matter,
+    NameFinder,
     Point,
     Prompt,
     Propagator,
     Segmenter,
 )
 from cleanplate_server.models.registry import Registry
-from fakes import ArrayFrames, BrightPropagator, BrightSegmenter, FlatInpainter
+from fakes import ArrayFrames, BrightFinder, BrightPropagator, BrightSegmenter, FlatInpainter
+from name_networks import grounding_finder, mask_rcnn_finder
 
 REGISTRY = Registry()
 
@@ -42,6 +44,13 @@ def inpainters() -> dict[str, Callable[[], Inpainter]]:
 
 def matters() -> dict[str, Callable[[], Matter]]:
     return {n: lambda n=n: REGISTRY.matter(n) for n in named("matter")}
+
+
+def finders() -> dict[str, tuple[Callable[[], NameFinder], str]]:
+    """Each with a name that it finds on every picture with something bright."""
+    fakes = {"fake": (BrightFinder, "blob"), "fake-boxes": (lambda: BrightFinder(with_masks=False), "blob")}
+    seeded = {"maskrcnn": (mask_rcnn_finder, "dog"), "grounding-dino": (grounding_finder, "dog")}
+    return fakes | seeded | {n: (lambda n=n: REGISTRY.name_finder(n), "dog") for n in named("name-finder")}
 
 
 def each(engines: dict[str, Callable[[], object]]) -> pytest.MarkDecorator:
@@ -226,3 +235,38 @@ def test_matter_is_certain_inside_and_outside_and_goes_on_from_saved_state(build
     far = cv2.dilate(masks[0].astype(np.uint8), np.ones((21, 21), np.uint8)) == 0
     assert (first[core] > 0.95).all()
     assert (first[far] < 0.05).all()
+
+
+@pytest.mark.parametrize(("build", "words"), finders().values(), ids=finders().keys())
+@pytest.mark.parametrize("size", [(72, 96), (33, 47), (120, 40)])
+def test_name_finder_gives_hits_within_the_picture_best_first_and_the_same_again(
+    build: Callable[[], NameFinder], words: str, size: tuple[int, int]
+) -> None:
+    picture = a_scene(1, size, disc_px=min(size) // 5)[0].rgb(20)
+    finder = build()
+    answer, again = finder.find(picture, words), finder.find(picture, words)
+    scores = [hit.score for hit in answer.hits]
+    assert scores
+    assert scores == sorted(scores, reverse=True)
+    assert [(hit.box, hit.score, hit.label) for hit in again.hits] == [
+        (hit.box, hit.score, hit.label) for hit in answer.hits
+    ]
+    for hit in answer.hits:
+        box = hit.box
+        assert 0 <= box.x0 < box.x1 <= size[1]
+        assert 0 <= box.y0 < box.y1 <= size[0]
+        assert all(isinstance(edge, int) for edge in (box.x0, box.y0, box.x1, box.y1))
+        assert 0 <= hit.score <= 1
+        assert hit.label
+        if hit.mask is not None:
+            assert (hit.mask.shape, hit.mask.dtype) == (size, np.bool_)
+            assert hit.mask.any()
+
+
+@pytest.mark.parametrize(("build", "words"), finders().values(), ids=finders().keys())
+def test_name_finder_takes_values_beyond_white_and_black_and_never_writes_to_the_picture(
+    build: Callable[[], NameFinder], words: str
+) -> None:
+    picture = a_scene(1)[0].rgb(20) * 3 - 1
+    picture.setflags(write=False)
+    assert all(np.isfinite(hit.score) for hit in build().find(picture, words).hits)

@@ -128,7 +128,7 @@ def test_commands_use_the_server_that_runs(tmp_path: Path, capfd: pytest.Capture
         assert f"runs at {server.address}" in capfd.readouterr().out
         assert _run(tmp_path, "models", "--json") == 0
     kinds = [json.loads(line)["kind"] for line in capfd.readouterr().out.splitlines()]
-    assert set(kinds) == {"segmenter", "propagator", "inpainter", "matter"}
+    assert set(kinds) == {"segmenter", "propagator", "inpainter", "matter", "name-finder"}
 
 
 def test_path_outside_the_running_servers_folders_is_refused(

@@ -60,9 +60,33 @@ def test_timecode_before_the_at_is_the_medias_frame() -> None:
     assert prompt.frame == 30
 
 
-def test_name_stands_on_the_first_frame_of_the_range() -> None:
-    (prompt,) = _prompts("--name", "red car", first_frame=12)
-    assert (prompt.frame, prompt.object_name) == (12, "red car")
+@pytest.mark.parametrize(
+    ("text", "frame", "words", "hit", "every_shot"),
+    [
+        ("red car", 12, "red car", 0, True),
+        ("红色汽车", 12, "红色汽车", 0, True),
+        ("15@dog", 15, "dog", 0, False),
+        ("01:00:01:05@dog", 30, "dog", 0, False),
+        ("dog#2", 12, "dog", 2, False),
+        ("15@ dog #3", 15, "dog", 3, False),
+    ],
+)
+def test_name_without_a_frame_means_all_of_the_range_and_with_one_or_a_hit_its_shot(
+    text: str, frame: int, words: str, hit: int, every_shot: bool
+) -> None:
+    (prompt,) = _prompts("--name", text, first_frame=12)
+    assert (prompt.frame, prompt.object_name, prompt.name_hit, prompt.every_shot) == (frame, words, hit, every_shot)
+
+
+@pytest.mark.parametrize("text", ["", " ", "15@", "dog#", "dog#0", "dog#-1", "dog#x", "x@dog", "@dog"])
+def test_malformed_name_is_refused_with_its_form(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=r"\[F@\]WORDS\[#N\]|neither a frame"):
+        _prompts("--name", text)
+
+
+def test_second_name_on_a_frame_is_a_prompt_of_its_own_that_later_clicks_refine() -> None:
+    dog, cat = _prompts("--name", "0@dog", "--name", "0@cat", "--click", "0@5,6")
+    assert [(prompt.object_name, len(prompt.points)) for prompt in (dog, cat)] == [("dog", 0), ("cat", 1)]
 
 
 def test_mask_path_is_made_absolute_and_its_folder_known(tmp_path: Path) -> None:

@@ -304,7 +304,7 @@ def test_list_gives_pages_newest_first(caller: Caller, clip: Path) -> None:
 def test_models_are_listed_by_kind(server: Server, caller: Caller) -> None:
     stub = model_pb2_grpc.ModelServiceStub(caller.channel)
     models = stub.ListModels(model_pb2.ListModelsRequest(), metadata=caller.metadata).models
-    assert {model.kind for model in models} == {"segmenter", "propagator", "inpainter", "matter"}
+    assert {model.kind for model in models} == {"segmenter", "propagator", "inpainter", "matter", "name-finder"}
 
 
 def _bad_specs(clip: Path) -> dict[str, tuple[job_pb2.JobSpec, grpc.StatusCode, str]]:
