@@ -6,7 +6,7 @@ have no memory of each other. Weights are under GPL-3.0.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +21,9 @@ from cleanplate_server.models.protocols import RGB, Mask
 LEARNING_RATE = 1e-8
 """Fits a loss that is a sum over the pixels of a picture of 854 x 480."""
 PASSES_PER_UPDATE = 5
+
+Shown = Callable[[], tuple[RGB, Mask]]
+"""Gives a frame float32 [H, W, 3], RGB from 0 to 1, and its object's mask bool [H, W]."""
 
 _MEAN_BGR = np.array([104.00699, 116.66877, 122.67892], np.float32)
 _STAGES = ((3, 64, 2), (64, 128, 2), (128, 256, 3), (256, 512, 3), (512, 512, 3))
@@ -124,20 +127,19 @@ def train(
         yield float(loss.detach())
 
 
-def draw_lessons(rgb: RGB, mask: Mask, *, count: int, seed: int) -> Iterator[Lesson]:
-    """Varies one frame and its mask, the same way for the same seed.
+def draw_lessons(shown: Sequence[Shown], *, count: int, seed: int) -> Iterator[Lesson]:
+    """Varies frames with their masks, each as likely as the others, the same way for the same seed.
 
     Args:
-        rgb: float32 [H, W, 3], RGB from 0 to 1.
-        mask: bool [H, W].
+        shown: one for each frame, asked whenever its turn comes, so that not all need be held.
         count: how many lessons.
-        seed: of flips, rotations and scales.
+        seed: of frames, flips, rotations and scales.
     """
     chance = np.random.default_rng(seed)
-    picture = prepare_picture(rgb)[0].numpy().transpose(1, 2, 0)
     for _ in range(count):
+        rgb, mask = shown[int(chance.integers(len(shown)))]()
         varied, truth = vary(
-            picture,
+            prepare_picture(rgb)[0].numpy().transpose(1, 2, 0),
             mask,
             flip=bool(chance.random() < 0.5),
             rotation_degrees=float(chance.uniform(-_ROTATION_DEGREES, _ROTATION_DEGREES)),

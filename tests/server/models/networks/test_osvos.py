@@ -45,12 +45,21 @@ def test_lessons_of_one_seed_are_the_same_and_leave_the_frame_alone() -> None:
     mask = np.zeros((20, 30), np.bool_)
     mask[5:12, 8:20] = True
     rgb.flags.writeable = mask.flags.writeable = False
-    first, again = (list(draw_lessons(rgb, mask, count=4, seed=7)) for _ in range(2))
+    first, again = (list(draw_lessons([lambda: (rgb, mask)], count=4, seed=7)) for _ in range(2))
     for one, other in zip(first, again, strict=True):
         assert torch.equal(one.picture, other.picture)
         assert torch.equal(one.mask, other.mask)
     assert not torch.equal(first[0].picture, first[1].picture)
     assert set(torch.cat([lesson.mask for lesson in first]).flatten().tolist()) == {0.0, 1.0}
+
+
+def test_lessons_come_from_every_frame_that_is_shown() -> None:
+    def shown(level: float) -> tuple[np.ndarray, np.ndarray]:
+        return np.full((8, 8, 3), level, np.float32), np.ones((8, 8), np.bool_)
+
+    lessons = draw_lessons([lambda: shown(0.0), lambda: shown(1.0)], count=40, seed=0)
+    bright = [lesson.picture[0, :, 4, 4].mean().item() > 0 for lesson in lessons]
+    assert 10 < sum(bright) < 30
 
 
 def test_training_on_one_frame_lowers_its_loss(network: Osvos) -> None:
@@ -61,5 +70,5 @@ def test_training_on_one_frame_lowers_its_loss(network: Osvos) -> None:
     # a fresh network scores hundreds: without a parent's weights its kernels are made small first
     with torch.no_grad():
         network.stages[0].get_submodule("0").get_parameter("weight").mul_(0.02)
-    losses = list(train(network, draw_lessons(rgb, mask, count=60, seed=0), learning_rate=1e-5))
+    losses = list(train(network, draw_lessons([lambda: (rgb, mask)], count=60, seed=0), learning_rate=1e-5))
     assert np.mean(losses[-10:]) < 0.98 * np.mean(losses[:10])
