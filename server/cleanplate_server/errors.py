@@ -110,16 +110,15 @@ class EngineError(StateError):
 class DeviceMemoryError(EngineError):
     """A device's memory is too small for an engine as it works now; a smaller working size or another engine may do.
 
-    Args:
-        happened: what is wrong, with the values; the first half of the sentence.
-        remedy: what to do; the second half.
+    Its sentence has what is wrong before the semicolon, and what to do behind it.
     """
 
     reason = "OUT_OF_DEVICE_MEMORY"
 
-    def __init__(self, happened: str, remedy: str) -> None:
-        super().__init__(f"{happened}; {remedy}")
-        self.happened = happened
+    @property
+    def happened(self) -> str:
+        """What is wrong, for when the remedy is taken without asking."""
+        return self.message.partition(";")[0]
 
 
 class ServerBusyError(StateError):

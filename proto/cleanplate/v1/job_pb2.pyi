@@ -735,7 +735,7 @@ class EngineChoice(google.protobuf.message.Message):
     kind: builtins.str
     """segmenter, propagator, inpainter, matter or name-finder."""
     name: builtins.str
-    """As ListModels names it."""
+    """As ListModels names it; "osvos:updates=N" says how long OSVOS is trained on the keys, 0 to 20000."""
     def __init__(
         self,
         *,
@@ -757,9 +757,9 @@ class StageProgress(google.protobuf.message.Message):
     FRAME_COUNT_FIELD_NUMBER: builtins.int
     FRAMES_PER_SECOND_FIELD_NUMBER: builtins.int
     stage: builtins.str
-    """decode, segment, propagate, shadow, matte, survey, inpaint or encode."""
+    """decode, segment, learn, propagate, shadow, matte, survey, inpaint or encode."""
     done_frame_count: builtins.int
-    """Frames done."""
+    """Frames done; updates of a training in the stage learn."""
     frame_count: builtins.int
     """Frames to do; 0 when not yet known."""
     frames_per_second: builtins.float

@@ -201,6 +201,12 @@ def absolute(path: str) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100  # Path.absolute keeps `..`
 
 
+_ENGINE_HELP = (
+    "Engine for a kind; see `models`. propagator=osvos:updates=N trains OSVOS with N updates on each object's keys;"
+    " 100, 500 or 2000 by effort, and 0 learns nothing."
+)
+
+
 class EngineType(click.ParamType):  # type: ignore[type-arg]  # no generic before click 8.4
     """``KIND=NAME``."""
 
@@ -233,7 +239,7 @@ def voice_options() -> list[click.Parameter]:
 def work_options() -> list[click.Parameter]:
     """Who works, and how thoroughly."""
     return [
-        click.Option(["--engine"], type=EngineType(), multiple=True, help="Engine for a kind; see `models`."),
+        click.Option(["--engine"], type=EngineType(), multiple=True, help=_ENGINE_HELP),
         click.Option(["--effort"], type=click.Choice(list(EFFORTS)), default="balanced", show_default=True),
     ]
 

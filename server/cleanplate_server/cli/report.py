@@ -19,6 +19,7 @@ _STAGE_TITLES = {
     "decode": "looking for cuts",
     "name": "looking for names",
     "segment": "finding",
+    "learn": "learning the object",
     "propagate": "following",
     "shadow": "finding shadows",
     "matte": "matting",

@@ -9,11 +9,12 @@ from functools import cache
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from cleanplate_server.errors import EngineError, NotFoundError
+from cleanplate_server.errors import EngineError, InputError, NotFoundError
 from cleanplate_server.models.embedded.inpainter import PlateInpainter
 from cleanplate_server.models.embedded.matter import GuidedMatter
 from cleanplate_server.models.embedded.propagator import FlowPropagator
 from cleanplate_server.models.embedded.segmenter import GrabCutSegmenter
+from cleanplate_server.models.engine_choice import EngineChoice
 from cleanplate_server.models.naming.words import read_words, to_english
 from cleanplate_server.models.protocols import (
     Effort,
@@ -94,12 +95,15 @@ class _Entry(Generic[E]):
         build: makes it, on a device.
         rows: of the manifest, for one that needs weights.
         extra: of this package with what it is built on, for one that needs more than comes with it.
+        build_trained: makes one that is trained on the keys with so many updates; None where there is no such dial.
+            Training takes so long that nobody gets such an engine unasked.
     """
 
     info: EngineInfo
     build: Callable[[Effort, str], E]
     rows: tuple[WeightsRow, ...] = ()
     extra: str = ""
+    build_trained: Callable[[Effort, str, int], E] | None = None
 
 
 class Registry:
@@ -124,6 +128,7 @@ class Registry:
         self._propagators: list[_Entry[Propagator]] = [
             _Entry(FlowPropagator().info, lambda effort, device: FlowPropagator(effort=effort)),
             *(self._association(row) for row in _rows(rows, _ASSOCIATION_NAMES)),
+            *(self._osvos(row) for row in _rows(rows, ("osvos-parent",))),
         ]
         self._inpainters: list[_Entry[Inpainter]] = [
             _Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort)),
@@ -144,27 +149,36 @@ class Registry:
         return [status for _, statuses in kinds for status in statuses]
 
     def check(self, kind: EngineKind, name: str) -> None:
-        """Refuses an engine that is not known or cannot run.
+        """Refuses an engine that is not known or cannot run, or an option that it does not have.
 
         Raises:
-            NotFoundError, EngineError.
+            NotFoundError, EngineError, InputError.
         """
+        choice = EngineChoice.parse(name)
         known = [status for status in self.engines() if status.kind == kind]
-        chosen = [status for status in known if status.info.name == name]
+        chosen = [status for status in known if status.info.name == choice.name]
         if not chosen:
             names = ", ".join(status.info.name for status in known)
-            raise NotFoundError(f"there is no {kind} named '{name}'; choose one of: {names}", reason="NO_SUCH_ENGINE")
+            raise NotFoundError(
+                f"there is no {kind} named '{choice.name}'; choose one of: {names}", reason="NO_SUCH_ENGINE"
+            )
+        trained = [entry.info for entry in self._propagators if entry.build_trained]
+        if choice.updates is not None and chosen[0].info not in trained:
+            raise InputError(
+                f"the {kind} '{choice.name}' is not trained on your keys, so it takes no updates; write {choice.name}"
+                " alone"
+            )
         if not chosen[0].available:
             instead = next((status.info.name for status in known if status.available), "")
             rest = f"; '{instead}' would run instead" if instead else ""
-            raise EngineError(f"the {kind} '{name}' cannot run here: {chosen[0].reason}{rest}")
+            raise EngineError(f"the {kind} '{choice.name}' cannot run here: {chosen[0].reason}{rest}")
 
     def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter:
         """The named segmenter, or the preferred one."""
         return self._pick("segmenter", self._segmenters, name, effort)
 
     def propagator(self, name: str = "", effort: Effort = "balanced") -> Propagator:
-        """The named propagator, or the preferred one."""
+        """The named propagator, or the preferred one; ``name`` may say how long it learns: ``osvos:updates=200``."""
         return self._pick("propagator", self._propagators, name, effort)
 
     def inpainter(self, name: str = "", effort: Effort = "balanced") -> Inpainter:
@@ -193,8 +207,9 @@ class Registry:
         check(words)
 
     def _statuses(self, kind: EngineKind, entries: Sequence[_Entry[E]]) -> list[EngineStatus]:
+        trained = [entry.info for entry in entries if entry.build_trained]
         found = [self._status(kind, entry) for entry in entries]
-        return sorted(found, key=lambda status: not _comes_first(status))
+        return sorted(found, key=lambda status: status.info in trained or not _comes_first(status))
 
     def _status(self, kind: EngineKind, entry: _Entry[E]) -> EngineStatus:
         if not entry.rows:
@@ -216,8 +231,11 @@ class Registry:
     def _pick(self, kind: EngineKind, entries: Sequence[_Entry[E]], name: str, effort: Effort) -> E:
         if name:
             self.check(kind, name)
-        status = self._chosen(kind, self._statuses(kind, entries), name)
+        choice = EngineChoice.parse(name)
+        status = self._chosen(kind, self._statuses(kind, entries), choice.name)
         entry = next(entry for entry in entries if entry.info == status.info)
+        if choice.updates is not None and entry.build_trained is not None:
+            return entry.build_trained(effort, status.device, choice.updates)
         return entry.build(effort, status.device)
 
     @staticmethod
@@ -260,6 +278,17 @@ class Registry:
             return AssociationPropagator(network, info, effort=effort)
 
         return _Entry(info, build, (row,))
+
+    def _osvos(self, row: WeightsRow) -> _Entry[Propagator]:
+        info = EngineInfo("osvos", row.licence, row.commercial_use, row.file)
+
+        def build(effort: Effort, device: str, updates: int | None = None) -> Propagator:
+            from cleanplate_server.models.networks.propagators import load_osvos  # torch takes seconds to import
+
+            assert self._store
+            return load_osvos(self._store.usable(row), info, device=device, effort=effort, updates=updates)
+
+        return _Entry(info, build, (row,), build_trained=build)
 
     def _filling(self, rows: Sequence[WeightsRow]) -> _Entry[Inpainter]:
         own = rows[0]

@@ -143,7 +143,7 @@ class ShortTracker(BrightTracker):
 
     def step(self, frame: int) -> Alpha:
         if frame >= self.short.fails_at and self.short.long_edge_px > self.short.enough_px:
-            raise DeviceMemoryError(f"large ran out of memory at frame {frame}", "choose another")
+            raise DeviceMemoryError(f"large ran out of memory at frame {frame}; choose another")
         return super().step(frame)
 
 

@@ -26,5 +26,5 @@ def propagation_watched(name: str, device: torch.device, doing: str) -> Iterator
         yield
     except torch.OutOfMemoryError as error:
         raise DeviceMemoryError(
-            f"{name} ran out of memory on {device} {doing}", "choose --effort fast or --engine propagator=embedded"
+            f"{name} ran out of memory on {device} {doing}; choose --effort fast or --engine propagator=embedded"
         ) from error

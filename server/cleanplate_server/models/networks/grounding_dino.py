@@ -220,6 +220,5 @@ def _refused(file: Path, why: str) -> InputError:
 
 def _too_small(device: str) -> DeviceMemoryError:
     return DeviceMemoryError(
-        f"the memory of {device} is too small for Grounding DINO",
-        "set device to cpu, or end what else uses that memory",
+        f"the memory of {device} is too small for Grounding DINO; set device to cpu, or end what else uses that memory"
     )

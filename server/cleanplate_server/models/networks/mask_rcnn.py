@@ -182,5 +182,5 @@ def _full_box(corners: NDArray[np.float32], scale: tuple[float, float], rgb: RGB
 
 def _too_small(device: str) -> DeviceMemoryError:
     return DeviceMemoryError(
-        f"the memory of {device} is too small for Mask R-CNN", "set device to cpu, or end what else uses that memory"
+        f"the memory of {device} is too small for Mask R-CNN; set device to cpu, or end what else uses that memory"
     )

@@ -1,8 +1,8 @@
 """OSVOS as a propagator: a network for each object, trained on all of its keys, and each frame for itself.
 
 The number of updates is the dial between time and accuracy: 0 is the parent network alone, which finds whatever stands
-out. What is held: a network for each object, the pictures of the last few keys while training, one frame while following.
-A device that is asked twice learns the same, as far as its own sums are the same.
+out. Held are a network for each object, while training the pictures of a few keys, and while following one frame.
+Training is seeded: the same keys give the same network again.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from cleanplate_server.models.networks.osvos import (
     prepare_picture,
     train,
 )
-from cleanplate_server.models.networks.uploads import Fetched, Uploads, half_precision
+from cleanplate_server.models.networks.uploads import Fetched, Uploads
 from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, Frames, Key, Mask, Tick
 
@@ -109,7 +109,7 @@ class OsvosPropagator:
             if file.is_file():
                 learned[name] = self._load(file)
             else:
-                learned[name] = self._train(pictures, lambda updates, done=done: tick(done + updates))
+                learned[name] = self._train(pictures, partial(_tick_after, done, tick))
                 _write(learned[name], file)
             tick(done + self._updates)
         self._learned = learned
@@ -230,8 +230,8 @@ class OsvosTracker:
 
     def _chances(self, picture: Tensor) -> Tensor:
         """float32 [N, H, W]; where several objects are likely the likeliest has the pixel."""
-        with half_precision(self._device, halves=self._device.type == "cuda"):
-            logits = torch.cat([network(picture).fused.float() for network in self._networks], 1)
+        # in float32: pictures enter unscaled, and what comes of them may leave half precision's range
+        logits = torch.cat([network(picture).fused for network in self._networks], 1)
         if self._seen != self._frames.size:
             logits = functional.interpolate(logits, self._frames.size, mode="bilinear", align_corners=False)
         chances = (logits[0] - math.log(_THRESHOLD / (1 - _THRESHOLD))).sigmoid()
@@ -262,10 +262,14 @@ def _reduced_mask(key: Key, size: tuple[int, int]) -> Mask:
         mask = np.asarray(shares >= 0.5, np.bool_)
     if not mask.any():
         raise MaskError(
-            f"object {key.object_id} on frame {key.frame} ({np.count_nonzero(key.mask)} pixels) is too small where osvos"
-            f" sees the frame at {size[1]} x {size[0]}; choose --effort best or --engine propagator=embedded"
+            f"object {key.object_id} on frame {key.frame} ({np.count_nonzero(key.mask)} pixels) is too small where"
+            f" osvos sees the frame at {size[1]} x {size[0]}; choose --effort best or --engine propagator=embedded"
         )
     return mask
+
+
+def _tick_after(before: int, tick: Tick, done: int) -> None:
+    tick(before + done)
 
 
 def _keys_of(object_id: int, keys: Sequence[Key]) -> list[Key]:
