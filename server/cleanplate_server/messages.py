@@ -156,7 +156,7 @@ def prompt_from_message(message: prompt_pb2.Prompt, *, admit: Admit) -> Prompt:
         object_id=message.object_id or 1,
         points=tuple(Point(point.x, point.y, _inside(point.side, frame)) for point in message.points),
         box=_box_from_message(message.box) if message.HasField("box") else None,
-        strokes=tuple(_stroke_from_message(stroke, frame) for stroke in message.strokes),
+        strokes=tuple(stroke_from_message(stroke, frame) for stroke in message.strokes),
         mask=mask_from_message(message.mask, frame=frame, admit=admit) if message.HasField("mask") else None,
         name=message.object_name.strip(),
         name_hit=message.name_hit,
@@ -436,14 +436,25 @@ def _output_from_message(message: job_pb2.JobSpec, admit: Admit) -> Output:
 def _engines_from_message(choices: Iterable[job_pb2.EngineChoice]) -> dict[EngineKind, str]:
     engines: dict[EngineKind, str] = {}
     for choice in choices:
-        kind = next((kind for kind in _ENGINE_KINDS if kind == choice.kind), None)
-        if kind is None or not choice.name or engines.get(kind, choice.name) != choice.name:
+        kind = engine_kind(choice.kind)
+        if not choice.name or engines.get(kind, choice.name) != choice.name:
             raise InputError(
-                f"the engine choice {choice.kind!r} = {choice.name!r} cannot be used;"
-                f" name one engine for a kind of {', '.join(_ENGINE_KINDS)}"
+                f"the engine choice {choice.kind!r} = {choice.name!r} cannot be used; name one engine for each kind"
             )
         engines[kind] = choice.name
     return engines
+
+
+def engine_kind(text: str) -> EngineKind:
+    """A kind of engine.
+
+    Raises:
+        InputError: it is none.
+    """
+    kind = next((kind for kind in _ENGINE_KINDS if kind == text), None)
+    if kind is None:
+        raise InputError(f"{text!r} is no kind of engine; give one of {', '.join(_ENGINE_KINDS)}")
+    return kind
 
 
 def _inside(side: int, frame: int) -> bool:
@@ -456,7 +467,12 @@ def _side(inside: bool) -> prompt_pb2.Point.Side.ValueType:
     return prompt_pb2.Point.SIDE_INSIDE if inside else prompt_pb2.Point.SIDE_OUTSIDE
 
 
-def _stroke_from_message(message: prompt_pb2.Stroke, frame: int) -> Stroke:
+def stroke_from_message(message: prompt_pb2.Stroke, frame: int) -> Stroke:
+    """A brush line on a frame.
+
+    Raises:
+        PromptError: no point, no width, no side.
+    """
     if not (message.radius_px > 0 and math.isfinite(message.radius_px)) or not message.points:
         raise PromptError(
             f"a stroke on frame {frame} has {len(message.points)} points and a radius of {message.radius_px:g} px;"

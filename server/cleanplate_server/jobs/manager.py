@@ -116,6 +116,14 @@ class JobManager:
         """
         return self._store.get(job_id)
 
+    def newer(self, job_id: str, version: int) -> JobRecord | None:
+        """One job if it has changed since a version; cheap when it has not.
+
+        Raises:
+            NotFoundError: there is none of this id.
+        """
+        return self._store.newer(job_id, version)
+
     def page(self, size: int, *, before: int | None = None) -> list[JobRecord]:
         """Jobs, newest first, from below a number."""
         return self._store.page(size, before=before)

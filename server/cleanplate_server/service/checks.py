@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from cleanplate_server.clip import Media
 from cleanplate_server.errors import StateError
 from cleanplate_server.messages import clean_plates_of, prompts_of
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import check_prompt_frames, clip_range
 from cleanplate_server.pipeline.run import estimate_memory_bytes
-from cleanplate_server.pipeline.spec import FillOperation, JobSpec
+from cleanplate_server.pipeline.spec import FillOperation, JobSpec, Output, RemoveOperation
 from cleanplate_server.stages.decode import probe
 from cleanplate_server.stages.encode import Target, check_target, choose_codec, delivery_format
 from cleanplate_server.stages.given_masks import GivenMasks
@@ -43,13 +44,17 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
         with GivenMasks(spec.operation.masks_path, clip):
             pass  # opening them checks their count and size
     check_clean_plates(clean_plates_of(spec.operation), clip)
-    output = spec.output
+    if not (isinstance(spec.operation, RemoveOperation) and spec.operation.preview is not None):
+        _check_output(spec.output, media)
+    return _check_memory(estimate_memory_bytes(media), memory_bytes)
+
+
+def _check_output(output: Output, media: Media) -> None:
     codec = output.codec or choose_codec(output.path, media, output.delivery)
     check_target(Target(output.path, codec, output.overwrite), media, audio=output.keeps_audio(output.delivery))
     if output.unseen_path is not None:
         check_maps_folder(output.unseen_path, overwrite=output.overwrite, output=output.path)
     delivery_format(codec, media, output.delivery)
-    return _check_memory(estimate_memory_bytes(media), memory_bytes)
 
 
 def _check_memory(needed_bytes: int, allowed_bytes: int) -> int:

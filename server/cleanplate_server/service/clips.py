@@ -120,6 +120,17 @@ class OpenClips:
             if last:
                 clip.session.close()
 
+    @contextmanager
+    def opened(self, path: Path, stream_index: int, sequence_rate: Fraction | None) -> Iterator[ClipSession]:
+        """The session of media, opened if it is not open.
+
+        Raises:
+            NotFoundError, AccessError, InputError, MediaError: see ``stages.decode.probe``.
+        """
+        name, _ = self.open(path, stream_index=stream_index, sequence_rate=sequence_rate)
+        with self.use(name) as session:
+            yield session
+
     def close(self, name: str) -> None:
         """Forgets a clip; does nothing when it is not open."""
         with self._lock:

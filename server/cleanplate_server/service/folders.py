@@ -14,10 +14,12 @@ class AllowedFolders:
 
     Args:
         folders: absolute.
+        own: of the server itself, for what sessions hand to jobs; admitted, and not told to anybody.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], *, own: Path | None = None) -> None:
         self._folders = [folder.resolve() for folder in folders]
+        self._own = own.resolve() if own else None
 
     def admit(self, path: Path, role: PathRole) -> Path:
         """Gives the path with links and ``..`` followed, so that what was checked is what is used.
@@ -30,7 +32,7 @@ class AllowedFolders:
             real = path.resolve()
         except (OSError, RuntimeError) as error:
             raise InputError(f"the path of the {role} {path} cannot be followed ({error}); give another") from error
-        if any(real.is_relative_to(folder) for folder in self._folders):
+        if any(real.is_relative_to(folder) for folder in (*self._folders, *([self._own] if self._own else ()))):
             return real
         led = "" if real == path else f" (it leads to {real})"
         allowed = ", ".join(str(folder) for folder in self._folders)

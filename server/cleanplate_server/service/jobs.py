@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 import grpc
@@ -12,15 +11,13 @@ from google.rpc import status_pb2
 
 from cleanplate_server.errors import InputError
 from cleanplate_server.jobs.manager import JobManager
-from cleanplate_server.jobs.records import JobRecord, JobRequest
+from cleanplate_server.jobs.records import JobRecord
 from cleanplate_server.jobs.states import JobState
-from cleanplate_server.messages import spec_from_message, spec_to_message
-from cleanplate_server.models.registry import Registry
-from cleanplate_server.service.checks import check_job
+from cleanplate_server.messages import spec_from_message
 from cleanplate_server.service.folders import AllowedFolders
+from cleanplate_server.service.submitting import Submitter
 
 _PREFIX = "jobs/"
-_REQUEST_ID_LIMIT = 64
 _PAGE_DEFAULT, _PAGE_LIMIT = 50, 1000
 
 
@@ -29,40 +26,25 @@ class JobService(job_pb2_grpc.JobServiceServicer):
 
     Args:
         manager: the queue.
-        registry: the engines.
+        submitter: checks and stores.
         folders: where media may lie.
-        memory_bytes: host memory that a job may need.
         check_resumed: check the paths of resumed jobs again, because the allowed folders may be others than when they
             were submitted. A private server's are those of one command, and who resumes a job there named it.
     """
 
     def __init__(
-        self,
-        manager: JobManager,
-        registry: Registry,
-        *,
-        folders: AllowedFolders,
-        memory_bytes: int,
-        check_resumed: bool,
-    ) -> None:
+        self, manager: JobManager, submitter: Submitter, *, folders: AllowedFolders, check_resumed: bool
+    ) -> None:  # fmt: skip
         self._manager = manager
-        self._registry = registry
+        self._submitter = submitter
         self._folders = folders
-        self._memory_bytes = memory_bytes
         self._check_resumed = check_resumed
 
     def SubmitJob(self, request: job_pb2.SubmitJobRequest, context: grpc.ServicerContext) -> job_pb2.SubmitJobResponse:
-        if len(request.request_id) > _REQUEST_ID_LIMIT:
-            raise InputError(
-                f"the request_id has {len(request.request_id)} characters; give at most {_REQUEST_ID_LIMIT}"
-            )
-        digest = hashlib.sha256(request.spec.SerializeToString(deterministic=True)).hexdigest()
-        record = self._manager.find_request(request.request_id, digest)
+        asked = request.spec.SerializeToString(deterministic=True)
+        record = self._submitter.find(request.request_id, asked)
         if record is None:
-            spec = spec_from_message(request.spec, admit=self._folders.admit)
-            estimate = check_job(spec, self._registry, memory_bytes=self._memory_bytes)
-            stored = spec_to_message(spec).SerializeToString()
-            record = self._manager.submit(JobRequest(stored, request.request_id, digest, estimate))
+            record = self._submitter.submit(request.spec, request.request_id, asked)
         return job_pb2.SubmitJobResponse(job=job_to_message(record))
 
     def GetJob(self, request: job_pb2.GetJobRequest, context: grpc.ServicerContext) -> job_pb2.GetJobResponse:

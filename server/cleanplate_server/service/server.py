@@ -19,6 +19,8 @@ from cleanplate.v1 import (
     media_pb2_grpc,
     model_pb2,
     model_pb2_grpc,
+    picker_pb2,
+    picker_pb2_grpc,
     prompt_pb2,
     prompt_pb2_grpc,
 )
@@ -36,6 +38,10 @@ from cleanplate_server.service.finders import NameFinders
 from cleanplate_server.service.folders import AllowedFolders
 from cleanplate_server.service.jobs import JobService
 from cleanplate_server.service.media import MediaService, ModelService, SegmentService
+from cleanplate_server.service.session_takes import SessionTakes
+from cleanplate_server.service.sessions import SessionService
+from cleanplate_server.service.submitting import Submitter
+from cleanplate_server.sessions.book import SessionBook
 
 _log = logging.getLogger(__name__)
 
@@ -71,6 +77,9 @@ class Server:
         self._manager = JobManager(settings, runner=runner, autostart=not private)
         self._segmenters = Segmenters(self._registry)
         self._clips = OpenClips(self._segmenters)
+        self._sessions = SessionBook(
+            settings.state_folder / "sessions", open_clip=self._clips.opened, engines=self._registry
+        )
         self._gateway_address = ""
         self._health = health.HealthServicer()
         self._grpc: grpc.Server | None = None
@@ -119,6 +128,7 @@ class Server:
         if self._grpc:
             self._health.enter_graceful_shutdown()
             self._grpc.stop(grace_seconds).wait()
+        self._sessions.close_all()
         self._clips.close_all()
         self._manager.stop()
 
@@ -163,21 +173,21 @@ class Server:
         return server
 
     def _add_services(self, server: grpc.Server) -> None:
-        folders = AllowedFolders(self._settings.allowed_folders)
-        jobs = JobService(
-            self._manager,
-            self._registry,
-            folders=folders,
-            memory_bytes=self._settings.memory_bytes,
-            check_resumed=not self._private,
-        )
+        own = self._settings.state_folder / "sessions"
+        folders = AllowedFolders(self._settings.allowed_folders, own=own)
+        memory_bytes = self._settings.memory_bytes
+        submitter = Submitter(self._manager, self._registry, folders=folders, memory_bytes=memory_bytes)
+        jobs = JobService(self._manager, submitter, folders=folders, check_resumed=not self._private)
+        takes = SessionTakes(self._manager, submitter, self._registry, memory_bytes=memory_bytes)
+        sessions = SessionService(self._sessions, self._clips, folders=folders, takes=takes)
+        picker_pb2_grpc.add_SessionServiceServicer_to_server(sessions, server)
         media_pb2_grpc.add_MediaServiceServicer_to_server(MediaService(self._clips, folders), server)
         segments = SegmentService(self._clips, self._segmenters, NameFinders(self._registry), folders)
         prompt_pb2_grpc.add_SegmentServiceServicer_to_server(segments, server)
         job_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
         model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._registry), server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        files = (media_pb2, prompt_pb2, job_pb2, model_pb2)
+        files = (media_pb2, prompt_pb2, job_pb2, model_pb2, picker_pb2)
         names = [service.full_name for file in files for service in file.DESCRIPTOR.services_by_name.values()]
         for name in ("", *names):
             self._health.set(name, health_pb2.HealthCheckResponse.SERVING)

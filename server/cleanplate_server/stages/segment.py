@@ -26,7 +26,7 @@ from cleanplate_server.models.protocols import (
 from cleanplate_server.stages.color import to_rgb, to_small_rgb
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.plates import PlateCache
-from cleanplate_server.stages.viewing import Picture, to_picture
+from cleanplate_server.stages.viewing import Picture, lay_over, to_picture
 
 _PLATE_BYTES = 256 << 20
 """The prompted frame and those nearby, so that a prompt on the next frame decodes little."""
@@ -156,6 +156,16 @@ class ClipSession:
             prepared = self._prepare(prompt.frame, self._segmenters(engine))
             return prepared.segment(prompt)
 
+    def prepare(self, frame: int, engine: str = "") -> None:
+        """Makes a frame ready for prompts.
+
+        Raises:
+            MediaError: the frame cannot be decoded.
+            EngineError: no such segmenter can run.
+        """
+        with self._lock:
+            self._prepare(frame, self._segmenters(engine))
+
     def key(self, prompt: Prompt, engine: str = "") -> Key:
         """The best candidate as a key.
 
@@ -195,6 +205,21 @@ class ClipSession:
         """
         with self._lock:
             return to_picture(self._plates.plate(frame).planes, self.media.format, self.media.tags, max_height)
+
+    def over(self, frame: int, below: Picture) -> Picture:
+        """A frame with alpha, seen over a picture of its size; without alpha it covers all of it.
+
+        Raises:
+            RangeError: no such frame.
+            MediaError: the frame cannot be decoded.
+        """
+        layer = self.picture(frame)
+        format = self.media.format
+        if not format.has_alpha:
+            return layer
+        with self._lock:
+            plane = self._plates.plate(frame).planes[-1]
+        return lay_over(layer, (plane / np.float32(1 if format.is_float else format.max_code)), below)
 
     def close(self) -> None:
         """Frees the decoder and all prepared frames."""

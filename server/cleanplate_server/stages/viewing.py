@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate_server.clip import ColorTags, PixelFormat, Plane
-from cleanplate_server.models.protocols import RGB, Box
+from cleanplate_server.models.protocols import RGB, Alpha, Box
 from cleanplate_server.stages.color import to_rgb, to_small_rgb
 
 Picture = NDArray[np.uint8]
@@ -36,6 +36,21 @@ def to_picture(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, ma
         band = Box(0, top, width, min(height, top + _BAND_ROWS))
         picture[band.slices] = _rounded(to_rgb(planes, format, tags, band), format)
     return picture
+
+
+def shrink(picture: Picture, max_height: int) -> Picture:
+    """A picture of at most so many rows; 0 leaves it as it is, and none is enlarged."""
+    height, width = picture.shape[:2]
+    if not 0 < max_height < height:
+        return picture
+    size = (max(1, round(width * max_height / height)), max_height)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def lay_over(layer: Picture, alpha: Alpha, below: Picture) -> Picture:
+    """A layer with straight alpha, float32 [H, W], over a picture of the same size."""
+    mixed = below + (layer.astype(np.float32) - below) * alpha[..., None]
+    return np.asarray(np.rint(mixed), np.uint8)
 
 
 def write_picture(file: Path, picture: Picture) -> None:
