@@ -29,6 +29,8 @@ _IMPORTED = {
     "segment-anything": "segment_anything",
 }
 _DECODERS = ("prores", "dnxhd", "ffv1", "h264", "hevc", "png", "exr", "dpx", "tiff", "mjpeg")
+_OPTIONAL_KINDS = {"name-finder": "none, so --name cannot be used; `cleanplate weights pull maskrcnn-v2` gets one"}
+"""What to say where there is none of a kind, which work can do without."""
 _LEAST_MEMORY_BYTES = 4 << 30
 _LEAST_DISK_BYTES = 2 << 30
 _PYTHONS = ((3, 10), (3, 13))
@@ -144,8 +146,9 @@ def _engines(settings: Settings) -> Iterator[Finding]:
     engines = Registry(EnginePlace(settings.weights_folder, settings.device)).engines()
     for kind in dict.fromkeys(status.kind for status in engines):
         able = [status.info.name for status in engines if status.kind == kind and status.available]
-        detail = ", ".join(able) or "none can run; see `cleanplate models`"
-        yield Finding(kind, bool(able), detail)
+        optional = kind in _OPTIONAL_KINDS
+        absent = _OPTIONAL_KINDS.get(kind, "none can run; see `cleanplate models`")
+        yield Finding(kind, bool(able) or optional, ", ".join(able) or absent)
 
 
 def _memory(settings: Settings) -> Finding:

@@ -18,4 +18,4 @@ def models(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool) -> Non
         for model in client.models():
             state = f"on {model.device or 'cpu'}" if model.available else model.unavailable_reason
             licence = model.licence + ("" if model.commercial_use else ", no commercial use")
-            report.result(f"{model.kind:<10}  {model.name:<16}  {licence:<32}  {state}", model)
+            report.result(f"{model.kind:<11}  {model.name:<16}  {licence:<32}  {state}", model)

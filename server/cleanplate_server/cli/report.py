@@ -71,9 +71,9 @@ class Report:
             return
         for model in _engines_of(job.spec, list(models)):
             rule = "" if model.commercial_use else ", no commercial use"
-            self.say(f"{model.kind:<10} {model.name} on {model.device or 'cpu'} ({model.licence}{rule})")
+            self.say(f"{model.kind:<11} {model.name} on {model.device or 'cpu'} ({model.licence}{rule})")
         if job.memory_estimate_bytes:
-            self.say(f"memory     {readable_bytes(job.memory_estimate_bytes)} at most")
+            self.say(f"memory      {readable_bytes(job.memory_estimate_bytes)} at most")
 
     @contextmanager
     def progress(self) -> Iterator[JobView]:

@@ -175,4 +175,4 @@ def _state(row: WeightsRow, store: WeightsStore) -> str:
 def _line(row: WeightsRow, state: str) -> str:
     use = "commercial use" if row.commercial_use else "NO commercial use"
     size = readable_bytes(row.bytes) if row.bytes else "size unknown"
-    return f"{row.name:<17} {row.kind:<11} {row.licence:<20} {use:<17} {size:<12} {state:<7} {row.purpose}"
+    return f"{row.name:<21} {row.kind:<11} {row.licence:<20} {use:<17} {size:<12} {state:<7} {row.purpose}"

@@ -16,6 +16,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 import torch
+from huggingface_hub.errors import StrictDataclassError
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
@@ -165,17 +166,16 @@ def _prepared(rgb: RGB) -> NDArray[np.float32]:
 
 
 def _box(shares: list[float], rgb: RGB) -> Box:
-    """A box in shares of the picture as the pixels that it touches."""
+    """A box in shares of the picture as whole pixels, one at least."""
     height, width = rgb.shape[:2]
-    left, top = min(int(shares[0] * width), width - 1), min(int(shares[1] * height), height - 1)
-    right, bottom = int(np.ceil(shares[2] * width)), int(np.ceil(shares[3] * height))
-    return Box(left, top, min(width, max(left + 1, right)), min(height, max(top + 1, bottom)))
+    left, top = min(round(shares[0] * width), width - 1), min(round(shares[1] * height), height - 1)
+    return Box(left, top, max(left + 1, round(shares[2] * width)), max(top + 1, round(shares[3] * height)))
 
 
 def _read_config(settings: Path) -> _Config:
     try:
         config: _Config = GroundingDinoConfig.from_dict(json.loads(settings.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
         raise _refused(settings, "holds no settings of Grounding DINO") from error
     config.disable_custom_kernels = True  # they would be fetched
     return config
