@@ -11,6 +11,7 @@ import numpy as np
 from cleanplate_server.models.networks.filling.inpainter import NetworkFiller, NetworkInpainter
 from cleanplate_server.models.networks.filling.regions import AcceptedSizes, Size
 from cleanplate_server.models.networks.filling.schedule import Schedule
+from cleanplate_server.models.networks.filling.traits import WindowCost, WindowTraits
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes
 from cleanplate_server.models.protocols import RGB, CleanRegion, Effort, EngineInfo
 from fakes import ArrayFrames
@@ -40,8 +41,10 @@ class MeanNetwork:
     off: Callable[[Clip], Clip] = lambda right: right
     windows: list[tuple[int, int]] = field(default_factory=list)
 
-    def bytes_needed(self, size: Size, frame_count: int) -> int:
-        return size[0] * size[1] * frame_count
+    @property
+    def traits(self) -> WindowTraits:
+        cost = WindowCost(fixed_bytes=0, each_bytes=1)
+        return WindowTraits(self.sizes, self.schedule, self.least_local, self.grown_px, cost)
 
     def fill(self, frames: Clip, holes: Holes, local_count: int) -> Clip:
         size = (frames.shape[1], frames.shape[2])

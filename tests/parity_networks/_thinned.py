@@ -16,9 +16,10 @@ _MEAN_SHARE = 0.1
 """The mean difference is to be below this share of the largest that is allowed."""
 
 
-def fill_state(case: CaseFolder) -> dict[str, Tensor]:
-    """The recipe's entries, with those that the case gives by value."""
-    state = case.state(gains=case.description["gains"])
+def fill_state(case: CaseFolder, file: str = "state_dict.json", *, gains: str = "") -> dict[str, Tensor]:
+    """The recipe's entries, with those that the case gives by value; ``gains`` names one network's of several."""
+    all_gains = case.description["gains"]
+    state = case.state(file, gains=all_gains[gains] if gains else all_gains)
     for pattern, values in case.description.get("overrides", {}).items():
         for name in [name for name in state if fnmatch(name, pattern)]:
             state[name] = torch.tensor(values, dtype=state[name].dtype).reshape(state[name].shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -35,9 +35,18 @@ _ASSOCIATION_NAMES = (
     "r50-aotl", "swinb-aotl", "aotl", "aotb", "aots", "aott",
 )  # fmt: skip
 """Best for its time first: the published figures put R50-DeAOT-L ahead of the larger Swin at twice its speed."""
-_FILLER_NAMES = (("e2fgvi-hq",), ("e2fgvi",), ("sttn",), ("opn", "opn-tcn"))
-"""Best published figures first; each with all the weights that it needs, its own first."""
-
+_FILLERS: Mapping[str, tuple[str, ...]] = {
+    "propainter": ("propainter", "propainter-flow", "raft-things"),
+    "e2fgvi-hq": ("e2fgvi-hq",),
+    "e2fgvi": ("e2fgvi",),
+    "sttn": ("sttn",),
+    "dfgvi": ("dfgvi-movie", "raft-things"),
+    "dfgvi-davis": ("dfgvi-stage1", "dfgvi-stage2", "dfgvi-stage3", "raft-things"),
+    "dfgvi-dis": ("dfgvi-movie",),
+    "rnot": ("rnot",),
+    "opn": ("opn", "opn-tcn"),
+}
+"""Best published figures first; each with all the weights that it needs."""
 _FINDER_NAMES = (
     ("maskrcnn-v2",), ("maskrcnn",), ("grounding-dino", "grounding-dino-config", "grounding-dino-words"),
 )  # fmt: skip
@@ -132,7 +141,7 @@ class Registry:
         ]
         self._inpainters: list[_Entry[Inpainter]] = [
             _Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort)),
-            *(self._filling(_rows(rows, names)) for names in _FILLER_NAMES),
+            *(self._filling(name, _rows(rows, needed)) for name, needed in _FILLERS.items()),
         ]
         self._matters: list[_Entry[Matter]] = [_Entry(GuidedMatter().info, lambda effort, device: GuidedMatter())]
         self._finders: list[_Entry[NameFinder]] = [self._finding(_rows(rows, names)) for names in _FINDER_NAMES]
@@ -290,10 +299,10 @@ class Registry:
 
         return _Entry(info, build, (row,), build_trained=build)
 
-    def _filling(self, rows: Sequence[WeightsRow]) -> _Entry[Inpainter]:
-        own = rows[0]
+    def _filling(self, name: str, rows: Sequence[WeightsRow]) -> _Entry[Inpainter]:
+        licence = " AND ".join(dict.fromkeys(row.licence for row in rows))
         files = " + ".join(row.file for row in rows)
-        info = EngineInfo(own.name, own.licence, all(row.commercial_use for row in rows), files)
+        info = EngineInfo(name, licence, all(row.commercial_use for row in rows), files)
 
         def build(effort: Effort, device: str) -> Inpainter:
             from cleanplate_server.models.networks.inpainters import load_inpainter

@@ -20,4 +20,4 @@ def by_parts(work: Callable[[Tensor], Tensor], frames: Tensor, places: int) -> T
         places: of one frame's maps at a quarter of its size.
     """
     at_once = max(1, PLACES_AT_ONCE // places)
-    return torch.cat([work(part) for part in frames.split(at_once)])
+    return torch.cat([work(part) for part in torch.split(frames, at_once)])

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from cleanplate_server.models.networks.dfgvi.completion import REFINED_SIZES, SIZE, Refined, complete, refine
 from cleanplate_server.models.networks.dfgvi.network import VARIANTS, DfcNet, Variant, build_dfc
-from cleanplate_server.models.networks.dfgvi.propagation import THRESHOLD_PX, propagate, propagate_all
+from cleanplate_server.models.networks.dfgvi.propagation import THRESHOLD_PX, enlarge_flow, propagate, propagate_all
 
 __all__ = [
     "REFINED_SIZES",
@@ -34,6 +34,7 @@ __all__ = [
     "Variant",
     "build_dfc",
     "complete",
+    "enlarge_flow",
     "propagate",
     "propagate_all",
     "refine",

@@ -126,7 +126,10 @@ class NetworkFiller:
         self._network = network
         self._plan = plan
         self._camera = camera
-        self._schedule = replace(network.schedule, reference_limit=reference_limit)
+        traits = network.traits
+        self._traits = traits
+        limit = min(reference_limit, traits.schedule.reference_limit)
+        self._schedule = replace(traits.schedule, reference_limit=limit)
         self._given: Sequence[int] = shot.clean_frames if isinstance(shot, CleanedFrames) else ()
         self._name = name
         self._done: OrderedDict[int, dict[int, RGB]] = OrderedDict()
@@ -201,9 +204,9 @@ class NetworkFiller:
         count = self._schedule.local_limit + len(window.references)
 
         def fits(size: Size) -> bool:
-            return self._network.bytes_needed(size, count) <= self._plan.budget_bytes
+            return self._traits.cost.window_bytes(size, count) <= self._plan.budget_bytes
 
-        return plan_region(holes, self._shot.size, self._network.sizes, fits=fits)
+        return plan_region(holes, self._shot.size, self._traits.sizes, fits=fits)
 
     def _filled(self, window: ShotWindow, region: Region) -> dict[int, RGB]:
         """The local frames that have a hole, as the network made them; the last few windows are kept."""
@@ -215,7 +218,7 @@ class NetworkFiller:
         return self._done[window.centre]
 
     def _run(self, window: ShotWindow, region: Region) -> dict[int, RGB]:
-        local = [*window.local, *[window.local[-1]] * (self._network.least_local - len(window.local))]
+        local = [*window.local, *[window.local[-1]] * (self._traits.least_local - len(window.local))]
         frames, holes = self._look([*local, *window.references], region)
         filled = self._network.fill(frames, holes, len(local))
         wanted = [frame for frame in window.local if self._shot.hole_box(frame) is not None]
@@ -231,7 +234,7 @@ class NetworkFiller:
             hole = region.shrink_hole(self._shot.mask(frame)[region.box.slices])
             # what lies beyond black and white was never seen in training
             clip[place] = region.pad(np.clip(region.shrink(shown), 0, 1))
-            grown = grow_cross(hole, self._network.grown_px)
+            grown = grow_cross(hole, self._traits.grown_px)
             holes[place] = region.pad(grown[..., None].astype(np.float32))[..., 0] > 0
         return clip, holes
 

@@ -7,27 +7,16 @@ import torch
 from torch import Tensor
 
 from cleanplate_server.errors import MaskError
-from cleanplate_server.models.networks.filling.regions import AcceptedSizes, Size
-from cleanplate_server.models.networks.filling.schedule import Schedule
-from cleanplate_server.models.networks.filling.torch_clips import device_of, memory_watched
+from cleanplate_server.models.networks.filling.torch_clips import device_of, memory_watched, precision
+from cleanplate_server.models.networks.filling.traits import WindowTraits
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes
 from cleanplate_server.models.networks.opn import (
-    MEMORY_GAP,
-    SIZE,
     Opn,
     TemporalNetwork,
     TemporalState,
     fill_frame,
     remember,
 )
-
-_GROWN_PX = 1
-_MULTIPLE = 8
-"""The networks put black borders to it by themselves, where regions mirror the picture."""
-# measured on a CPU: 0.31 GB for 8 frames of 424 x 240 with small holes, 383 bytes a pixel; large holes ask more at a
-# time, of which scores take 256 MiB and as much again with what is made of them
-_BYTES_EACH = 400
-_FIXED_BYTES = 640 << 20
 
 
 class OpnWindows:
@@ -39,32 +28,15 @@ class OpnWindows:
 
     Args:
         network, temporal: with their weights, in evaluation mode, on one device.
+        traits: how they want their windows.
         name: of the engine, for messages.
     """
 
-    def __init__(self, network: Opn, temporal: TemporalNetwork, name: str) -> None:
+    def __init__(self, network: Opn, temporal: TemporalNetwork, traits: WindowTraits, name: str) -> None:
+        self.traits = traits
         self._network = network
         self._temporal = temporal
         self._name = name
-
-    @property
-    def sizes(self) -> AcceptedSizes:
-        return AcceptedSizes(SIZE, (_MULTIPLE, _MULTIPLE))
-
-    @property
-    def schedule(self) -> Schedule:
-        return Schedule(reference_gap=MEMORY_GAP)
-
-    @property
-    def least_local(self) -> int:
-        return 2
-
-    @property
-    def grown_px(self) -> int:
-        return _GROWN_PX
-
-    def bytes_needed(self, size: Size, frame_count: int) -> int:
-        return _FIXED_BYTES + _BYTES_EACH * size[0] * size[1] * frame_count
 
     @torch.inference_mode()
     def fill(self, frames: Clip, holes: Holes, local_count: int) -> Clip:
@@ -80,7 +52,7 @@ class OpnWindows:
                 f"the hole covers all {width} x {height} pixels that {self._name} sees, so that it has no rim to be"
                 " filled from; choose --engine inpainter=embedded"
             )
-        with memory_watched(self._name, device, frames):
+        with memory_watched(self._name, device, frames), precision(self.traits, device):
             filled = self._peel_all(frames, holes, local_count)
             return self._steady(filled, holes[:local_count], device)
 

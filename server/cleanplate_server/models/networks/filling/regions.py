@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from cleanplate_server.errors import EngineError
+from cleanplate_server.errors import DeviceMemoryError
 from cleanplate_server.models.protocols import RGB, Box, Mask
 
 Size = tuple[int, int]
@@ -34,17 +34,20 @@ class AcceptedSizes:
         trained: (height, width) that it was trained at; smaller regions are widened to it, as far as the picture goes.
         multiple: what heights and widths are multiples of.
         is_fixed: whether the size that it was trained at is the only one.
+        least_px: shortest side, itself a multiple of both.
     """
 
     trained: Size
     multiple: Size = (1, 1)
     is_fixed: bool = False
+    least_px: int = 0
 
     def padded(self, size: Size) -> Size:
         """The smallest accepted size that holds a picture."""
         if self.is_fixed:
             return self.trained
-        return _up(size[0], self.multiple[0]), _up(size[1], self.multiple[1])
+        height, width = (max(self.least_px, _up(side, step)) for side, step in zip(size, self.multiple, strict=True))
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def plan_region(holes: Box, picture: Size, sizes: AcceptedSizes, *, fits: Callab
         fits: whether memory has room for pictures of a size.
 
     Raises:
-        EngineError: it has no room for the smallest ones.
+        DeviceMemoryError: it has no room for the smallest ones.
     """
     margin = max(LEAST_CONTEXT_PX, round(CONTEXT_SHARE * max(holes.size)))
     wanted = _wanted(holes.grown(margin, picture), picture, sizes)
@@ -134,9 +137,9 @@ def plan_region(holes: Box, picture: Size, sizes: AcceptedSizes, *, fits: Callab
         scale *= _SMALLER
         if sizes.is_fixed:
             break
-    raise EngineError(
-        f"there is not enough memory to fill a region of {box.size[1]} x {box.size[0]} pixels; choose --effort fast or"
-        " --engine inpainter=embedded"
+    raise DeviceMemoryError(
+        f"there is not enough memory to fill a region of {box.size[1]} x {box.size[0]} pixels",
+        "choose --effort fast or --engine inpainter=embedded",
     )
 
 

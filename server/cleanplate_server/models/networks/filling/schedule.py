@@ -23,7 +23,7 @@ class Schedule:
     stride: int = 5
     reach: int = 5
     reference_gap: int = 10
-    reference_limit: int = 10
+    reference_limit: int = 20
 
     def __post_init__(self) -> None:
         # a frame behind the last centre has no other window

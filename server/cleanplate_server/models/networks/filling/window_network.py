@@ -7,8 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.networks.filling.regions import AcceptedSizes, Size
-from cleanplate_server.models.networks.filling.schedule import Schedule
+from cleanplate_server.models.networks.filling.traits import WindowTraits
 
 Clip = NDArray[np.float32]
 """float32 [T, H, W, 3], RGB as on a screen, 0 to 1."""
@@ -20,34 +19,15 @@ class WindowNetwork(Protocol):
     """A network that fills the holes of some frames together, with its weights, on its device."""
 
     @property
-    def sizes(self) -> AcceptedSizes:
-        """What sizes of pictures it takes."""
-
-    @property
-    def schedule(self) -> Schedule:
-        """How its authors lay windows over a shot."""
-
-    @property
-    def least_local(self) -> int:
-        """Fewest local frames that it can work with; the last one of a shorter shot is repeated."""
-
-    @property
-    def grown_px(self) -> int:
-        """How often holes are grown by a 3 x 3 cross before it sees them, as in training."""
-
-    def bytes_needed(self, size: Size, frame_count: int) -> int:
-        """About what a window needs beside the weights.
-
-        Args:
-            size: (height, width) of its pictures.
-            frame_count: local frames and references.
-        """
+    def traits(self) -> WindowTraits:
+        """How it wants its windows."""
 
     def fill(self, frames: Clip, holes: Holes, local_count: int) -> Clip:
         """Fills a window.
 
         Args:
-            frames: of an accepted size, local ones first; what lies in the holes is not to be looked at.
+            frames: of an accepted size, local ones first; what lies in the holes is the
+                object, of which nothing may be taken but its motion.
             holes: of the same frames.
             local_count: how many are local.
 

@@ -3,41 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from cleanplate_server.errors import EngineError, InputError, MaskError
+from cleanplate_server.models.embedded.flow import DisFlow
+from cleanplate_server.models.networks.dfgvi import VARIANTS, build_dfc
 from cleanplate_server.models.networks.e2fgvi import build_e2fgvi_hq
+from cleanplate_server.models.networks.e2fgvi.network import BASE_SIZE, FEWEST_LOCAL_FRAMES, MULTIPLE
 from cleanplate_server.models.networks.filling.budget import device_budget
+from cleanplate_server.models.networks.filling.dfgvi import DfgviWindows
 from cleanplate_server.models.networks.filling.e2fgvi import E2fgviWindows
+from cleanplate_server.models.networks.filling.inpainter import NetworkInpainter
 from cleanplate_server.models.networks.filling.opn import OpnWindows
+from cleanplate_server.models.networks.filling.propainter import ProPainterWindows
+from cleanplate_server.models.networks.filling.regions import AcceptedSizes
+from cleanplate_server.models.networks.filling.rnot import MOST_REMEMBERED, RnotWindows, remembered_places
 from cleanplate_server.models.networks.filling.sttn import SttnWindows
 from cleanplate_server.models.networks.filling.torch_clips import masked_clip, memory_watched
+from cleanplate_server.models.networks.filling.traits import TRAITS
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes, WindowNetwork
 from cleanplate_server.models.networks.inpainters import INPAINTER_NAMES, load_inpainter
-from cleanplate_server.models.networks.opn import Opn, TemporalNetwork
+from cleanplate_server.models.networks.opn import MEMORY_GAP, Opn, TemporalNetwork
+from cleanplate_server.models.networks.opn import SIZE as OPN_SIZE
+from cleanplate_server.models.networks.propainter import build_flow_completion, build_propainter
+from cleanplate_server.models.networks.raft import Raft
+from cleanplate_server.models.networks.rnot import Rnot
 from cleanplate_server.models.networks.sttn import Sttn
-from cleanplate_server.models.protocols import EngineInfo
+from cleanplate_server.models.protocols import Box, EngineInfo, Flow, Luma
 from cleanplate_server.models.registry import EnginePlace, Registry
 from fakes import ArrayFrames
-from fill_networks import a_shot, a_texture, fill_all
+from fill_networks import PLENTY, a_shot, a_texture, fill_all, worst
 from parity_networks._thinned import fill_state
 from parity_networks.case import OWN_CASES, CaseFolder
 
-SIZES = {"e2fgvi": (60, 108), "sttn": (24, 32), "opn": (24, 32)}
+SIZES = {
+    "e2fgvi-hq": (60, 108), "sttn": (24, 32), "opn": (24, 32), "rnot": (40, 48), "propainter": (32, 40),
+    "dfgvi-dis": (24, 32),
+}  # fmt: skip
+SEES_THE_OBJECT = {"propainter", "dfgvi-dis"}
+"""They look at how it moves, not at its colours; motion is found with it in the pictures."""
 
 
+@cache
 def build(name: str) -> WindowNetwork:
     """An untrained network at the smallest size that it takes."""
     torch.manual_seed(0)
-    if name == "e2fgvi":
-        return E2fgviWindows(build_e2fgvi_hq(), name, takes_one_size=False)
-    if name == "sttn":
-        return SttnWindows(Sttn(((6, 8), (3, 4), (2, 2), (1, 1))).eval(), name, size=SIZES[name])
-    return OpnWindows(Opn().eval(), TemporalNetwork().eval(), name)
+    traits = TRAITS[name]
+    match name:
+        case "e2fgvi-hq":
+            return E2fgviWindows(build_e2fgvi_hq(), traits, name)
+        case "sttn":
+            small = replace(traits, sizes=AcceptedSizes(SIZES[name], is_fixed=True))
+            return SttnWindows(Sttn(((6, 8), (3, 4), (2, 2), (1, 1))).eval(), small, name)
+        case "opn":
+            return OpnWindows(Opn().eval(), TemporalNetwork().eval(), traits, name)
+        case "rnot":
+            return RnotWindows(Rnot().eval(), traits, name)
+        case "propainter":
+            parts = build_propainter(), build_flow_completion(), Raft().eval()
+            return ProPainterWindows(*parts, traits, name)
+        case "dfgvi-dis":
+            return DfgviWindows([build_dfc(VARIANTS["dfgvi-movie"])], DisFlow(), traits, name, size=(30, 53))
+    raise AssertionError(name)
 
 
 def a_window(size: tuple[int, int], *, object_level: float = 0.9) -> tuple[Clip, Holes]:
@@ -49,21 +81,67 @@ def a_window(size: tuple[int, int], *, object_level: float = 0.9) -> tuple[Clip,
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_window_gives_its_local_frames_whatever_the_object_looks_like(name: str) -> None:
-    network = build(name)
-    one = network.fill(*a_window(SIZES[name]), 2)
-    other = network.fill(*a_window(SIZES[name], object_level=0.1), 2)
-    assert one.shape == (2, *SIZES[name], 3)
-    assert one.dtype == np.float32
-    assert 0 <= one.min() < one.max() <= 1
+def test_window_gives_its_local_frames(name: str) -> None:
+    filled = build(name).fill(*a_window(SIZES[name]), 2)
+    assert filled.shape == (2, *SIZES[name], 3)
+    assert filled.dtype == np.float32
+    assert 0 <= filled.min() < filled.max() <= 1
+
+
+@pytest.mark.parametrize("name", SIZES.keys() - SEES_THE_OBJECT)
+def test_window_is_filled_alike_whatever_the_object_looks_like(name: str) -> None:
+    one = build(name).fill(*a_window(SIZES[name]), 2)
+    other = build(name).fill(*a_window(SIZES[name], object_level=0.1), 2)
     assert np.array_equal(one, other)
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_bytes_needed_grow_with_area_and_frames(name: str) -> None:
-    network = build(name)
-    least = network.bytes_needed((240, 432), 5)
-    assert least < network.bytes_needed((240, 432), 21) < network.bytes_needed((480, 864), 21)
+def test_window_that_is_all_hole_is_filled_or_refused_with_a_remedy(name: str) -> None:
+    frames, holes = a_window(SIZES[name])
+    if name == "opn":
+        with pytest.raises(MaskError, match="inpainter=embedded"):
+            build(name).fill(frames, np.ones_like(holes), 2)
+    else:
+        assert np.isfinite(build(name).fill(frames, np.ones_like(holes), 2)).all()
+
+
+@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize(("count", "size"), [(1, (9, 13)), (2, (5, 4))], ids=["one frame", "tiny"])
+def test_shot_of_one_frame_or_below_a_networks_smallest_size_is_filled(
+    name: str, count: int, size: tuple[int, int], tmp_path: Path
+) -> None:
+    pictures = np.stack([a_texture(size, seed=seed) for seed in range(count)])
+    holes = np.zeros((count, *size), np.bool_)
+    holes[:, 1:4, 1:3] = True
+    engine = NetworkInpainter(build(name), EngineInfo(name), budget_bytes=PLENTY)
+    regions = fill_all(engine.survey(ArrayFrames(pictures, holes), tmp_path, lambda frame: None), [range(count)])
+    assert [region.box for region in regions.values()] == [Box(1, 1, 3, 4)] * count
+    assert all(np.isfinite(region.rgb).all() for region in regions.values())
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_picture_that_memory_has_no_room_for_is_refused_with_a_remedy(name: str, tmp_path: Path) -> None:
+    holes = np.zeros((1, 64, 96), np.bool_)
+    holes[0, 20:30, 20:30] = True
+    shot = ArrayFrames(np.zeros((1, 64, 96, 3), np.float32), holes)
+    engine = NetworkInpainter(build(name), EngineInfo(name), budget_bytes=1 << 10)
+    with pytest.raises(EngineError, match=r"not enough memory to fill a region of \d+ x \d+ pixels; choose --effort"):
+        fill_all(engine.survey(shot, tmp_path, lambda frame: None), [range(1)])
+
+
+@pytest.mark.parametrize("name", TRAITS)
+def test_memory_of_a_window_grows_with_area_and_frames(name: str) -> None:
+    cost = TRAITS[name].cost
+    least = cost.window_bytes((240, 432), 5)
+    assert least < cost.window_bytes((240, 432), 21) < cost.window_bytes((480, 864), 21)
+
+
+def test_traits_are_those_of_the_networks() -> None:
+    assert TRAITS["e2fgvi"].sizes.padded((7, 9)) == BASE_SIZE
+    assert TRAITS["e2fgvi-hq"].sizes.multiple == MULTIPLE
+    assert TRAITS["e2fgvi-hq"].least_local == FEWEST_LOCAL_FRAMES
+    assert (TRAITS["opn"].sizes.trained, TRAITS["opn"].schedule.reference_gap) == (OPN_SIZE, MEMORY_GAP)
+    assert TRAITS.keys() == set(INPAINTER_NAMES)
 
 
 @torch.inference_mode()
@@ -81,8 +159,39 @@ def test_window_of_e2fgvi_is_what_the_network_gives_for_it() -> None:
     network = build_e2fgvi_hq()
     frames, holes = a_window((60, 108))
     direct = network(masked_clip(frames, holes, torch.device("cpu")), 2).frames[0, :2]
-    found = E2fgviWindows(network, "e2fgvi-hq", takes_one_size=False).fill(frames, holes, 2)
+    found = E2fgviWindows(network, TRAITS["e2fgvi-hq"], "e2fgvi-hq").fill(frames, holes, 2)
     np.testing.assert_allclose(found, (direct.permute(0, 2, 3, 1).numpy() + 1) / 2, atol=1e-5)
+
+
+class StillCamera:
+    """Motion of which there is none."""
+
+    def flow(self, source: Luma, target: Luma) -> Flow:
+        return np.zeros((*source.shape, 2), np.float32)
+
+
+def test_dfgvi_under_a_still_camera_brings_back_what_other_frames_show(tmp_path: Path) -> None:
+    still = build_dfc(VARIANTS["dfgvi-movie"])
+    for parameter in still.layer5.parameters():
+        torch.nn.init.zeros_(parameter)
+    background = a_texture((60, 128), sigma_px=3)
+    shot = a_shot(background, 4, side=10, step=28)
+    network = DfgviWindows([still], StillCamera(), TRAITS["dfgvi-dis"], "dfgvi-dis", size=(30, 48))
+    engine = NetworkInpainter(network, EngineInfo("dfgvi-dis"), budget_bytes=PLENTY)
+    regions = fill_all(engine.survey(shot, tmp_path, lambda frame: None), [shot.frames])
+    assert regions.keys() == set(shot.frames)
+    assert worst(shot, regions, background) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("place", "local_count", "count", "places"),
+    [(0, 1, 1, [0]), (3, 6, 8, [0, 1, 2, 4, 5, 6, 7]), (9, 11, 13, [0, 5, 7, 8, 10, 11, 12])],
+)
+def test_rnot_remembers_neighbours_every_fifth_frame_and_references_but_not_the_frame_itself(
+    place: int, local_count: int, count: int, places: list[int]
+) -> None:
+    assert remembered_places(place, local_count, count) == places
+    assert len(remembered_places(place, local_count, 50)) <= MOST_REMEMBERED
 
 
 def test_opn_with_a_frame_that_is_all_hole_says_what_to_choose() -> None:
@@ -122,9 +231,7 @@ class Published:
 
     def save(self, file: Path) -> Path:
         case = CaseFolder.read(self.folder, OWN_CASES / self.folder)
-        state = (
-            case.state(self.entries, gains=case.description["gains"][self.gains]) if self.gains else fill_state(case)
-        )
+        state = fill_state(case, self.entries, gains=self.gains)
         torch.save({self.nest: state} if self.nest else state, file)
         return file
 
@@ -134,11 +241,19 @@ FILES = {
     "e2fgvi": [Published("e2fgvi")],
     "sttn": [Published("sttn", nest="netG")],
     "opn": [Published("opn", gains="OPN"), Published("opn", "state_dict_tcn.json", "TCN")],
+    "propainter": [
+        Published("propainter", gains="inpaint"),
+        Published("propainter", "state_dict_flow_completion.json", "flow_completion"),
+        Published("raft"),
+    ],
+    "dfgvi-dis": [Published("dfgvi", gains="resnet101")],
 }
 SHOTS: dict[str, Callable[[], ArrayFrames]] = {
     "e2fgvi-hq": lambda: a_shot(a_texture((60, 108)), 3, side=16),
     "sttn": lambda: a_shot(a_texture((300, 500)), 1, side=170),
     "opn": lambda: a_shot(a_texture((36, 44)), 3),
+    "propainter": lambda: a_shot(a_texture((40, 48)), 2),
+    "dfgvi-dis": lambda: a_shot(a_texture((36, 44)), 2),
 }
 
 
