@@ -14,7 +14,7 @@ from cleanplate_server.cli.sessions import Place
 from cleanplate_server.errors import CleanplateError, InputError
 from cleanplate_server.models.weights import WeightsRow, manifest_file, read_manifest
 from cleanplate_server.models.weights_download import download
-from cleanplate_server.models.weights_store import Record, WeightsStore
+from cleanplate_server.models.weights_store import Record, WeightsStore, discard
 
 
 @click.group()
@@ -62,7 +62,7 @@ def pull_weights(
             try:
                 store.add(row, file, move=True)
             except InputError:
-                file.unlink(missing_ok=True)  # whole, and not what it should be: going on would never mend it
+                discard(file)  # whole, and not what it should be: going on would never mend it
                 raise
         _tell(row, store, report)
 
@@ -169,7 +169,7 @@ def _proof(record: Record) -> str:
 def _state(row: WeightsRow, store: WeightsStore) -> str:
     if store.record(row):
         return "checked"
-    return "present" if store.path(row).is_file() else "absent"
+    return "present" if row.is_present(store.folder) else "absent"
 
 
 def _line(row: WeightsRow, state: str) -> str:

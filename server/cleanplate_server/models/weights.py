@@ -24,21 +24,37 @@ _HASH_DIGITS = {"sha256": 64, "sha256_prefix": 8, "md5": 32, "git_blob": 40, "en
 
 
 @dataclass(frozen=True)
+class WeightsPart:
+    """One file of weights that come as a folder.
+
+    Args:
+        file: its name in that folder.
+        sha256: that was published, empty when none was.
+    """
+
+    file: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
 class WeightsRow:
     """One checkpoint of the manifest.
 
     Args:
         name: as in ``cleanplate weights``.
-        file: its name in the weights folder.
+        file: its name in the weights folder; of a folder there, where it has parts.
         kind: what sort of engine loads it.
         purpose: what it does, in a few words.
         licence: SPDX name.
         commercial_use: whether that licence allows it.
         page: where its authors describe it.
-        url: of the file itself, empty when it has no address of its own.
+        url: of the file itself, of the folder for one with parts; empty when it has no address of its own.
         bytes: size, 0 when it was not published.
         sha256, sha256_prefix, md5, git_blob: hashes that were published, empty when they were not.
         entries: ``networks.checkpoints.layout`` of the state dict that it must hold, empty when not known.
+        parts: the files of a folder, empty for a single file.
+        model_type: what a folder's ``config.json`` must say that it is, empty when it is not looked at.
+        unused: why no engine loads it, empty for those that one does.
     """
 
     name: str
@@ -55,15 +71,27 @@ class WeightsRow:
     md5: str = ""
     git_blob: str = ""
     entries: str = ""
+    parts: tuple[WeightsPart, ...] = ()
+    model_type: str = ""
+    unused: str = ""
 
     @property
     def has_hash(self) -> bool:
         """Whether anything was published that tells this file from every other."""
         return bool(self.sha256 or self.sha256_prefix or self.md5 or self.git_blob)
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Paths of its files from the weights folder; of a single one, its name."""
+        return tuple(f"{self.file}/{part.file}" for part in self.parts) or (self.file,)
+
+    def missing_from(self, folder: Path) -> str:
+        """The first of its files that does not lie in the weights folder; empty when all do, whatever they hold."""
+        return next((file for file in self.files if not (folder / file).is_file()), "")
+
     def is_present(self, folder: Path) -> bool:
-        """Whether the file lies in the weights folder; says nothing of its content."""
-        return (folder / self.file).is_file()
+        """Whether its files lie in the weights folder; says nothing of their content."""
+        return not self.missing_from(folder)
 
 
 def manifest_file() -> Path:
@@ -119,6 +147,9 @@ def _row(raw: Mapping[str, object], file: Path) -> WeightsRow:
         page=_text(raw, "page", label, file),
         url=_text(raw, "url", label, file, required=False),
         bytes=_size(raw, label, file),
+        parts=_parts(raw, label, file),
+        model_type=_text(raw, "model_type", label, file, required=False),
+        unused=_text(raw, "unused", label, file, required=False),
         **{name: _text(raw, name, label, file, required=False) for name in _HASH_DIGITS},
     )
     problem = _problem(row)
@@ -138,11 +169,32 @@ def _problem(row: WeightsRow) -> str:
     for address in filter(None, (row.page, row.url)):
         if not address.startswith("https://"):
             return f"'{address}' is no https address"
-    for name, digits in _HASH_DIGITS.items():
-        value = str(getattr(row, name))
-        if value and not re.fullmatch(rf"[0-9a-f]{{{digits}}}", value):
-            return f"its {name} '{value}' is not {digits} hex digits"
+    if row.parts and (row.has_hash or row.entries):
+        return "it has parts, whose hashes belong to the parts"
+    if row.model_type and "config.json" not in (part.file for part in row.parts):
+        return "it has a model_type and no part config.json"
+    for part in row.parts:
+        if not _FILE.fullmatch(part.file):
+            return f"its part '{part.file}' is no plain file name"
+    hashes = [(name, str(getattr(row, name))) for name in _HASH_DIGITS]
+    for name, value in (*hashes, *(("sha256", part.sha256) for part in row.parts)):
+        if value and not re.fullmatch(rf"[0-9a-f]{{{_HASH_DIGITS[name]}}}", value):
+            return f"its {name} '{value}' is not {_HASH_DIGITS[name]} hex digits"
     return ""
+
+
+def _parts(raw: Mapping[str, object], label: str, file: Path) -> tuple[WeightsPart, ...]:
+    tables = raw.get("parts", [])
+    if not isinstance(tables, list) or not all(isinstance(part, dict) for part in tables):
+        raise _refused(file, f"{label} needs a list of tables for 'parts'")
+    for part in tables:
+        unknown = sorted(part.keys() - {"file", "sha256"})
+        if unknown:
+            raise _refused(file, f"{label} has a part with the unknown entry '{unknown[0]}'")
+    return tuple(
+        WeightsPart(_text(part, "file", label, file), _text(part, "sha256", label, file, required=False))
+        for part in tables
+    )
 
 
 def _text(raw: Mapping[str, object], name: str, label: str, file: Path, *, required: bool = True) -> str:

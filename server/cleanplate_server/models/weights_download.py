@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import requests
@@ -36,6 +37,15 @@ class _Part:
     file: Path
     stamp: Path
 
+    @classmethod
+    def at(cls, file: Path) -> _Part:
+        return cls(file, file.with_name(f"{file.name}.json"))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether an earlier run brought it to its end: the stamp stays until then."""
+        return self.file.is_file() and not self.stamp.exists()
+
     def start(self, url: str) -> tuple[int, str]:
         """How many bytes are good to go on from, and their version."""
         try:
@@ -55,7 +65,7 @@ class _Part:
 
 
 def download(row: WeightsRow, folder: Path, progress: Progress, *, pause_seconds: float = _FIRST_PAUSE_SECONDS) -> Path:
-    """Fetches a row's file beside its place in the weights folder; the caller proves it and takes it in.
+    """Fetches a row's files beside their place in the weights folder; the caller proves them and takes them in.
 
     A cut connection is taken up again where it broke, in this run or in a later one, as long as the address still has
     the same version of the file.
@@ -67,7 +77,7 @@ def download(row: WeightsRow, folder: Path, progress: Progress, *, pause_seconds
         pause_seconds: before the second try; doubled for each further one.
 
     Returns:
-        The whole file, under a name of its own.
+        The whole file, or the folder for a row with parts, under a name of its own.
 
     Raises:
         InputError: the row has no address, or the address gives a page and no file.
@@ -75,50 +85,64 @@ def download(row: WeightsRow, folder: Path, progress: Progress, *, pause_seconds
         OutputError, AccessError: the disk is full, or the folder cannot be written.
     """
     if not row.url:
-        raise InputError(
-            f"{row.name} has no address of its own; download it by hand from {row.page} and take it in with"
-            f" `cleanplate weights add {row.name} FILE`",
-            reason="NO_ADDRESS",
-        )
+        raise InputError(f"{row.name} has no address of its own; {_by_hand(row)}", reason="NO_ADDRESS")
+    place = folder / f".{row.file}.part"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        (place if row.parts else folder).mkdir(parents=True, exist_ok=True)
     except PermissionError as error:
         raise AccessError(f"the weights folder {folder} cannot be made; set weights_folder to another") from error
-    part = _Part(folder / f".{row.file}.part", folder / f".{row.file}.part.json")
+    if not row.parts:
+        _fetch_whole(row, row.url, _Part.at(place), progress, pause_seconds)
+        return place
+    before = 0
+    for part in row.parts:
+        file = _Part.at(place / part.file)
+        if not file.is_whole:
+            done = partial(_count_on, progress, before)
+            _fetch_whole(row, f"{row.url}/{part.file}", file, done, pause_seconds)
+        before += file.file.stat().st_size
+    return place
+
+
+def _count_on(progress: Progress, before: int, done: int, total: int) -> None:
+    progress(before + done, before + total if total else 0)
+
+
+def _fetch_whole(row: WeightsRow, url: str, part: _Part, progress: Progress, pause_seconds: float) -> None:
     reason = ""
     for number in range(_TRIES):
         if number:
             time.sleep(pause_seconds * 2 ** (number - 1))
         try:
-            if _fetch(row, part, progress):
+            if _fetch(row, url, part, progress):
                 part.stamp.unlink(missing_ok=True)
-                return part.file
+                return
             reason = "the connection was cut"
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             reason = type(error).__name__
     here = part.file.stat().st_size if part.file.is_file() else 0
     raise UnavailableError(
-        f"{row.url} could not be read to its end after {_TRIES} tries ({reason}); {here} bytes are kept, run the same"
+        f"{url} could not be read to its end after {_TRIES} tries ({reason}); {here} bytes are kept, run the same"
         " command again to go on",
         reason="DOWNLOAD_CUT",
     )
 
 
-def _fetch(row: WeightsRow, part: _Part, progress: Progress) -> bool:
+def _fetch(row: WeightsRow, url: str, part: _Part, progress: Progress) -> bool:
     """Reads on from where the part ends; whether the file is whole now."""
-    start, version = part.start(row.url)
+    start, version = part.start(url)
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers |= {"Range": f"bytes={start}-", "If-Range": version}
-    with requests.get(row.url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             part.forget()  # longer than the file: it is of something else
             return False
-        _refuse_page(row, answer)
+        _refuse_page(row, url, answer)
         if answer.status_code != requests.codes.partial_content:
             part.forget()
             start = 0
-            part.begin(row.url, answer.headers.get("ETag") or answer.headers.get("Last-Modified", ""))
+            part.begin(url, answer.headers.get("ETag") or answer.headers.get("Last-Modified", ""))
         total = start + int(answer.headers.get("Content-Length", 0)) if "Content-Length" in answer.headers else 0
         _refuse_full_disk(row, part.file.parent, total - start)
         return _append(answer, part.file, (start, total), progress)
@@ -136,19 +160,25 @@ def _append(answer: requests.Response, file: Path, place: tuple[int, int], progr
     return done == total if total else True
 
 
-def _refuse_page(row: WeightsRow, answer: requests.Response) -> None:
+def _refuse_page(row: WeightsRow, url: str, answer: requests.Response) -> None:
     if answer.status_code >= requests.codes.bad_request:
         raise InputError(
-            f"{row.url} answered {answer.status_code} {answer.reason}; download {row.file} by hand from {row.page} and"
-            f" take it in with `cleanplate weights add {row.name} FILE`",
-            reason="DOWNLOAD_REFUSED",
+            f"{url} answered {answer.status_code} {answer.reason}; {_by_hand(row)}", reason="DOWNLOAD_REFUSED"
         )
     if answer.headers.get("Content-Type", "").startswith("text/html"):
-        raise InputError(
-            f"{row.url} gave a page instead of {row.file}; download it by hand from {row.page} and take it in with"
-            f" `cleanplate weights add {row.name} FILE`",
-            reason="DOWNLOAD_REFUSED",
+        raise InputError(f"{url} gave a page instead of a file; {_by_hand(row)}", reason="DOWNLOAD_REFUSED")
+
+
+def _by_hand(row: WeightsRow) -> str:
+    if not row.parts:
+        return (
+            f"download {row.file} by hand from {row.page} and take it in with `cleanplate weights add {row.name} FILE`"
         )
+    files = " and ".join(part.file for part in row.parts)
+    return (
+        f"download {files} by hand from {row.page} into a folder and take it in with"
+        f" `cleanplate weights add {row.name} FOLDER`"
+    )
 
 
 def _refuse_full_disk(row: WeightsRow, folder: Path, wanted_bytes: int) -> None:

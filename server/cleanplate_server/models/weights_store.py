@@ -52,6 +52,10 @@ class WeightsStore:
         self._rows = rows
         self._layout = layout
 
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
     def row(self, name: str) -> WeightsRow:
         """The row of a name.
 
@@ -75,11 +79,9 @@ class WeightsStore:
     def record(self, row: WeightsRow) -> Record | None:
         """What is known of a row's file; None when it is not there, or not as it was when it was hashed."""
         known = self._records().get(row.file)
-        try:
-            found = self.path(row).stat()
-        except FileNotFoundError:
+        if known is None or not row.is_present(self._folder):
             return None
-        return known if known and (known.bytes, known.changed_ns) == (found.st_size, found.st_mtime_ns) else None
+        return known if (known.bytes, known.changed_ns) == _measure(row, self.path(row)) else None
 
     def usable(self, row: WeightsRow) -> Path:
         """The path of a row's file, checked if it was not yet.
@@ -100,12 +102,12 @@ class WeightsStore:
             InputError: it differs; what was expected is said.
         """
         path = self.path(row)
-        if not path.is_file():
+        missing = row.missing_from(self._folder)
+        if missing:
             raise NotFoundError(
-                f"{row.file} is not in {self._folder}; `cleanplate weights pull {row.name}` gets it, or"
-                f" `cleanplate weights add {row.name} FILE` takes one that you have",
+                f"{missing} is not in {self._folder}; {how_to_get(row)}",
                 reason="WEIGHTS_ABSENT",
-                metadata={"weights": row.name, "file": row.file},
+                metadata={"weights": row.name, "file": missing},
             )
         before = self._records().get(row.file)
         record = self._prove(row, path)
@@ -119,29 +121,33 @@ class WeightsStore:
         return record
 
     def add(self, row: WeightsRow, file: Path, *, move: bool = False) -> Record:
-        """Takes a file into the folder after it was found to be the row's.
+        """Takes a file, or a folder for a row with parts, after it was found to be the row's.
 
         Args:
             move: take it away from where it was, for downloads.
 
         Raises:
-            NotFoundError: no such file.
-            InputError: it is not the row's; the folder is unchanged.
-            AccessError: the folder cannot be written.
+            NotFoundError: no such file or folder.
+            InputError: it is not the row's; the weights folder is unchanged.
+            AccessError: the weights folder cannot be written.
         """
-        if not file.is_file():
-            raise NotFoundError(f"there is no file {file}; give the path of the downloaded checkpoint")
+        if not (file.is_dir() if row.parts else file.is_file()):
+            wanted = "folder" if row.parts else "file"
+            files = f", with {' and '.join(part.file for part in row.parts)} in it" if row.parts else ""
+            raise NotFoundError(f"there is no {wanted} {file}; give the path of the downloaded checkpoint{files}")
         record = self._prove(row, file)
         target = self.path(row)
         if file.resolve() != target.resolve():
-            self._bring(file, target, move=move)
-        found = target.stat()
-        record = Record(record.sha256, found.st_size, found.st_mtime_ns, record.proof)
+            self._bring(row, file, move=move)
+        size, changed_ns = _measure(row, target)
+        record = Record(record.sha256, size, changed_ns, record.proof)
         self._keep(row, record)
         return record
 
     def recognise(self, file: Path) -> tuple[WeightsRow, ...]:
-        """Rows that a file may be, by hash first, else by its entries; several share one layout."""
+        """Rows that a file may be, by hash first, else by its entries; several share one layout. A folder is none."""
+        if not file.is_file():
+            return ()
         hashes = _hashes(file)
         by_hash = tuple(row for row in self._rows if row.has_hash and not _mismatch(row, hashes))
         if by_hash:
@@ -155,6 +161,8 @@ class WeightsStore:
         return named or rows
 
     def _prove(self, row: WeightsRow, file: Path) -> Record:
+        if row.parts:
+            return _prove_folder(row, file)
         hashes = _hashes(file)
         found = file.stat()
         mismatch = _mismatch(row, hashes)
@@ -178,21 +186,27 @@ class WeightsStore:
             proof = "entries"
         return Record(hashes["sha256"], found.st_size, found.st_mtime_ns, proof or "first use")
 
-    def _bring(self, file: Path, target: Path, *, move: bool) -> None:
+    def _bring(self, row: WeightsRow, file: Path, *, move: bool) -> None:
+        target = self.path(row)
         part = target.with_name(f".{target.name}.part-{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            if move:
+            if row.parts:
+                _copy_parts(row, file, part, move=move)
+                if target.is_dir():
+                    shutil.rmtree(target)
+                part.replace(target)
+            elif move:
                 file.replace(target)
-                return
-            shutil.copyfile(file, part)
-            part.replace(target)
+            else:
+                shutil.copyfile(file, part)
+                part.replace(target)
         except PermissionError as error:
             raise AccessError(
                 f"the weights folder {self._folder} cannot be written; set weights_folder to one that can"
             ) from error
         finally:
-            part.unlink(missing_ok=True)
+            discard(part)
 
     def _records(self) -> dict[str, Record]:
         try:
@@ -211,6 +225,80 @@ class WeightsStore:
         part = self._folder / f".{RECORDS_FILE}.{os.getpid()}"
         part.write_text(json.dumps(records, indent=1, sort_keys=True), encoding="utf-8")
         part.replace(self._folder / RECORDS_FILE)
+
+
+def how_to_get(row: WeightsRow) -> str:
+    """How a person comes by a row's files."""
+    wanted = "FOLDER" if row.parts else "FILE"
+    by_hand = f"`cleanplate weights add {row.name} {wanted}` takes one that you have"
+    if row.url:
+        return f"`cleanplate weights pull {row.name}` gets it, or {by_hand}"
+    return f"download it by hand from {row.page}; {by_hand}"
+
+
+def discard(place: Path) -> None:
+    """Removes a file or a folder of a download; does nothing when it is not there."""
+    if place.is_dir():
+        shutil.rmtree(place)
+    else:
+        place.unlink(missing_ok=True)
+
+
+def _copy_parts(row: WeightsRow, source: Path, target: Path, *, move: bool) -> None:
+    target.mkdir()
+    for part in row.parts:
+        if move:
+            (source / part.file).replace(target / part.file)
+        else:
+            shutil.copyfile(source / part.file, target / part.file)
+    if move:
+        shutil.rmtree(source)
+
+
+def _measure(row: WeightsRow, place: Path) -> tuple[int, int]:
+    """Bytes in all, and when the newest file was changed."""
+    found = [(place / part.file).stat() for part in row.parts] or [place.stat()]
+    return sum(each.st_size for each in found), max(each.st_mtime_ns for each in found)
+
+
+def _prove_folder(row: WeightsRow, folder: Path) -> Record:
+    """Checks the parts of a folder; its sha256 is of the list of its parts' sha256."""
+    lines = []
+    for part in row.parts:
+        file = folder / part.file
+        if not file.is_file():
+            raise _refused(row, folder, f"it has no {part.file}", part.file, "")
+        found = _hashes(file)["sha256"]
+        if part.sha256 and found != part.sha256:
+            raise _refused(
+                row, folder, f"the sha256 of {part.file} is {found} and {part.sha256} was published", part.sha256, found
+            )
+        lines.append(f"{found}  {part.file}")
+    if row.model_type:
+        _refuse_other_type(row, folder)
+    size, changed_ns = _measure(row, folder)
+    proof = "sha256" if all(part.sha256 for part in row.parts) else "first use"
+    return Record(hashlib.sha256("\n".join(lines).encode()).hexdigest(), size, changed_ns, proof)
+
+
+def _refuse_other_type(row: WeightsRow, folder: Path) -> None:
+    try:
+        config: object = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _refused(row, folder, f"its config.json cannot be read ({error})", row.model_type, "") from error
+    found = str(config.get("model_type", "")) if isinstance(config, dict) else ""
+    if found != row.model_type:
+        raise _refused(
+            row, folder, f"its config.json says '{found}' and '{row.model_type}' was expected", row.model_type, found
+        )
+
+
+def _refused(row: WeightsRow, place: Path, why: str, expected: str, found: str) -> InputError:
+    return InputError(
+        f"{place} is not {row.name}: {why}; get it anew from {row.page}",
+        reason="WRONG_WEIGHTS",
+        metadata={"weights": row.name, "expected": expected, "found": found},
+    )
 
 
 def _mismatch(row: WeightsRow, hashes: dict[str, str]) -> tuple[str, str, str] | None:

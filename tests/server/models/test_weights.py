@@ -54,6 +54,11 @@ def test_is_present_follows_the_file(tmp_path: Path) -> None:
         ("purpose", "porpoise", "unknown entry 'porpoise'"),
         ("schema", "[[[", "it is not TOML"),
         ('page = "https://example.org"', 'page = "https://example.org"\nmd5 = "12"', "not 32 hex digits"),
+        (ROW, ROW + 'parts = [{ file = "a", md5 = "1" }]', "a part with the unknown entry 'md5'"),
+        (ROW, ROW + 'parts = [{ file = "../a" }]', "part '../a' is no plain file name"),
+        (ROW, ROW + 'parts = [{ file = "a", sha256 = "1" }]', "not 64 hex digits"),
+        (ROW, ROW + f'parts = [{{ file = "a" }}]\nmd5 = "{"0" * 32}"', "hashes belong to the parts"),
+        (ROW, ROW + 'model_type = "bert"', "no part config.json"),
         (ROW, ROW + ROW.split("\n", 1)[1], "the name 'one' stands in it twice"),
     ],
 )

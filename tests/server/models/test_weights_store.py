@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -13,9 +14,9 @@ import pytest
 import torch
 from cleanplate_server.errors import InputError, NotFoundError, UnavailableError
 from cleanplate_server.models.networks.checkpoints import layout, read_state, state_layout
-from cleanplate_server.models.weights import WeightsRow
+from cleanplate_server.models.weights import WeightsPart, WeightsRow
 from cleanplate_server.models.weights_download import download
-from cleanplate_server.models.weights_store import WeightsStore
+from cleanplate_server.models.weights_store import WeightsStore, discard
 
 CONTENT = os.urandom(300_000)
 STATE = {"conv.weight": torch.ones(2, 3), "conv.bias": torch.zeros(2)}
@@ -96,9 +97,11 @@ def test_file_put_there_by_hand_is_checked_at_first_use(tmp_path: Path) -> None:
 
 
 def test_absent_weights_say_how_to_get_them(tmp_path: Path) -> None:
-    row = _row()
-    with pytest.raises(NotFoundError, match="weights pull net"):
+    row = _row(url="https://example.org/net.pth")
+    with pytest.raises(NotFoundError, match=r"net\.pth is not in .*weights pull net.*weights add net FILE"):
         WeightsStore(tmp_path, [row], _layout).usable(row)
+    with pytest.raises(NotFoundError, match=r"by hand from https://example\.org/net"):
+        WeightsStore(tmp_path, [_row()], _layout).usable(_row())
 
 
 def test_recognise_finds_rows_by_hash_and_by_entries(tmp_path: Path) -> None:
@@ -108,6 +111,76 @@ def test_recognise_finds_rows_by_hash_and_by_entries(tmp_path: Path) -> None:
     assert store.recognise(_saved(tmp_path / "some.pth", STATE)) == (alike, twin)
     assert store.recognise(_saved(tmp_path / "twin.pth", STATE)) == (twin,)
     assert store.recognise(_file(tmp_path, b"nothing", "x")) == ()
+
+
+def _folder_row(**fields: str) -> WeightsRow:
+    model = hashlib.sha256(CONTENT).hexdigest()
+    parts = (WeightsPart("config.json"), WeightsPart("model.safetensors", sha256=fields.pop("sha256", model)))
+    given = {"model_type": "sam2_video"} | fields
+    return WeightsRow(
+        "net", "net-folder", "segmenter", "tests", "MIT", True, "https://example.org/net", parts=parts, **given
+    )
+
+
+def _downloaded_folder(place: Path, model_type: str = "sam2_video", content: bytes = CONTENT) -> Path:
+    place.mkdir()
+    (place / "config.json").write_text(json.dumps({"model_type": model_type}))
+    (place / "model.safetensors").write_bytes(content)
+    (place / "README.md").write_text("not a part")
+    return place
+
+
+def test_add_of_a_folder_copies_its_parts_and_records_them(tmp_path: Path) -> None:
+    row = _folder_row()
+    store = WeightsStore(tmp_path / "weights", [row], _layout)
+    record = store.add(row, _downloaded_folder(tmp_path / "net"))
+    assert sorted(file.name for file in store.path(row).iterdir()) == ["config.json", "model.safetensors"]
+    assert store.record(row) == record == store.verify(row)
+    assert record.proof == "first use"
+    assert store.usable(row) == tmp_path / "weights" / "net-folder"
+    assert store.add(row, _downloaded_folder(tmp_path / "again")).sha256 == record.sha256
+
+
+@pytest.mark.parametrize(
+    ("model_type", "content", "words"),
+    [
+        ("bert", CONTENT, "its config.json says 'bert' and 'sam2_video' was expected"),
+        (
+            "sam2_video",
+            b"other",
+            "the sha256 of model.safetensors is d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a5",
+        ),
+    ],
+)
+def test_add_of_a_wrong_folder_is_refused_with_what_was_expected(
+    tmp_path: Path, model_type: str, content: bytes, words: str
+) -> None:
+    store = WeightsStore(tmp_path / "weights", [_folder_row()], _layout)
+    with pytest.raises(InputError, match="net is not net") as caught:
+        store.add(_folder_row(), _downloaded_folder(tmp_path / "net", model_type, content))
+    assert words in str(caught.value)
+    assert not (tmp_path / "weights").exists()
+
+
+def test_folder_without_one_of_its_parts_is_refused_by_that_name(tmp_path: Path) -> None:
+    folder = _downloaded_folder(tmp_path / "net-folder")
+    (folder / "model.safetensors").unlink()
+    store = WeightsStore(tmp_path, [_folder_row()], _layout)
+    with pytest.raises(NotFoundError, match=r"net-folder/model\.safetensors is not in"):
+        store.usable(_folder_row())
+    with pytest.raises(InputError, match=r"it has no model\.safetensors"):
+        store.add(_folder_row(), folder)
+    with pytest.raises(NotFoundError, match=r"no folder .*with config\.json and model\.safetensors in it"):
+        store.add(_folder_row(), folder / "config.json")
+
+
+def test_folder_of_which_a_part_changes_after_first_use_is_refused(tmp_path: Path) -> None:
+    row = _folder_row(sha256="")
+    store = WeightsStore(tmp_path / "weights", [row], _layout)
+    store.add(row, _downloaded_folder(tmp_path / "net"))
+    (store.path(row) / "model.safetensors").write_bytes(b"other")
+    with pytest.raises(InputError, match="changed since its first use"):
+        store.usable(row)
 
 
 class _Evil:
@@ -215,6 +288,32 @@ def test_download_given_up_is_kept_and_taken_up_by_the_next_run(tmp_path: Path, 
     assert _fetch(address, tmp_path).read_bytes() == CONTENT
     assert len(address.asked) == 1
     assert address.asked[0].startswith("bytes=")
+
+
+def test_download_of_a_folder_cut_in_its_second_part_goes_on_there(tmp_path: Path, address: _Address) -> None:
+    row = _folder_row(url=address.url.rpartition("/")[0])
+    address.cuts = [len(CONTENT), 100_000, *[0] * 4]
+    with pytest.raises(UnavailableError, match="model"):
+        download(row, tmp_path, lambda done, total: None, pause_seconds=0)
+    address.asked.clear()
+    seen: list[tuple[int, int]] = []
+    folder = download(row, tmp_path, lambda done, total: seen.append((done, total)), pause_seconds=0)
+    assert [file.read_bytes() for file in sorted(folder.iterdir())] == [CONTENT, CONTENT]
+    assert len(address.asked) == 1
+    assert address.asked[0].startswith("bytes=")
+    assert seen[-1] == (2 * len(CONTENT), 2 * len(CONTENT))
+
+
+def test_download_of_a_folder_that_is_wrong_leaves_nothing_in_the_weights_folder(
+    tmp_path: Path, address: _Address
+) -> None:
+    row = _folder_row(url=address.url.rpartition("/")[0])
+    store = WeightsStore(tmp_path, [row], _layout)
+    file = download(row, tmp_path, lambda done, total: None, pause_seconds=0)
+    with pytest.raises(InputError, match=r"config\.json cannot be read"):
+        store.add(row, file, move=True)
+    discard(file)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_download_of_a_file_that_changed_meanwhile_starts_anew(tmp_path: Path, address: _Address) -> None:
