@@ -12,6 +12,7 @@ from cleanplate_server.cli.operations import voice_options
 from cleanplate_server.cli.report import Report, readable_bytes
 from cleanplate_server.cli.sessions import Place
 from cleanplate_server.errors import CleanplateError, InputError
+from cleanplate_server.models.registry import Registry
 from cleanplate_server.models.weights import WeightsRow, manifest_file, read_manifest
 from cleanplate_server.models.weights_download import download
 from cleanplate_server.models.weights_store import Record, WeightsStore, discard
@@ -29,12 +30,13 @@ def list_weights(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool) 
     report = Report(as_json=as_json, quiet=quiet, verbose=verbose)
     folder, store = _store(ctx)
     rows = read_manifest(manifest_file())
+    loaded = Registry().weights
     for row in rows:
         state = _state(row, store)
         if as_json:
-            report.json({**asdict(row), "state": state})
+            report.json({**asdict(row), "state": state, "loaded": row.name in loaded})
         else:
-            report.result(_line(row, state))
+            report.result(_line(row, state) + ("" if row.name in loaded else " (no engine of this version loads it)"))
     report.say(f"{len(rows)} checkpoints; they lie in {folder}")
 
 
@@ -42,7 +44,7 @@ def list_weights(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool) 
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option(
     "--accept-licence", "accepted", multiple=True, metavar="LICENCE",
-    help="Needed for weights that may not be used commercially; name the licence that was shown.",
+    help="Needed for weights that may not be used commercially, or under conditions; name the licence that was shown.",
 )  # fmt: skip
 @click.pass_context
 def pull_weights(
@@ -52,8 +54,11 @@ def pull_weights(
     report = Report(as_json=as_json, quiet=quiet, verbose=verbose)
     folder, store = _store(ctx)
     rows = [store.row(name) for name in names]
+    loaded = Registry().weights
     for row in rows:
         _ask_licence(row, accepted, report)
+        if row.name not in loaded:
+            report.say(f"{row.name} is of no use here yet: no engine of this version loads it")
     for row in rows:
         if store.record(row):
             report.say(f"{row.name} is here")
@@ -125,13 +130,14 @@ def _layout(file: Path) -> str:
 
 
 def _ask_licence(row: WeightsRow, accepted: tuple[str, ...], report: Report) -> None:
-    """Shows the licence, and refuses one that forbids commercial use until it was named."""
-    use = "commercial use allowed" if row.commercial_use else "NO commercial use"
+    """Shows the licence, and refuses one that forbids commercial use or has conditions until it was named."""
+    use = row.conditions or ("commercial use allowed" if row.commercial_use else "NO commercial use")
     report.say(f"{row.name}: {row.licence}, {use}; {row.page}")
-    if not row.commercial_use and row.licence not in accepted:
+    if (row.conditions or not row.commercial_use) and row.licence not in accepted:
+        why = f": {row.conditions}" if row.conditions else ", which does not allow commercial use"
         raise click.UsageError(
-            f"{row.name} is under {row.licence}, which does not allow commercial use; read it at {row.page}, and if it"
-            f" suits you add --accept-licence {row.licence}"
+            f"{row.name} is under {row.licence}{why}; read it at {row.page}, and if it suits you add --accept-licence"
+            f" {row.licence}"
         )
 
 
@@ -173,6 +179,6 @@ def _state(row: WeightsRow, store: WeightsStore) -> str:
 
 
 def _line(row: WeightsRow, state: str) -> str:
-    use = "commercial use" if row.commercial_use else "NO commercial use"
+    use = "NO commercial use" if not row.commercial_use else "conditions" if row.conditions else "commercial use"
     size = readable_bytes(row.bytes) if row.bytes else "size unknown"
     return f"{row.name:<21} {row.kind:<11} {row.licence:<20} {use:<17} {size:<12} {state:<7} {row.purpose}"

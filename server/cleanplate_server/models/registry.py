@@ -27,9 +27,11 @@ from cleanplate_server.models.protocols import (
     Segmenter,
 )
 from cleanplate_server.models.weights import WeightsRow, manifest_file, read_manifest
-from cleanplate_server.models.weights_store import WeightsStore
+from cleanplate_server.models.weights_store import WeightsStore, how_to_get
 
 _SAM_NAMES = ("sam-vit-h", "sam-vit-l", "sam-vit-b")
+_LATER_SAM_NAMES = ("sam2.1-large", "sam2.1-base-plus", "sam2.1-small", "sam2.1-tiny", "sam3")
+"""Best published figures first, those from prompts of points; they come before the first SAM, and before AOT."""
 _ASSOCIATION_NAMES = (
     "r50-deaotl", "swinb-deaotl", "deaotl", "deaotb", "deaots", "deaott",
     "r50-aotl", "swinb-aotl", "aotl", "aotb", "aots", "aott",
@@ -51,7 +53,7 @@ _FINDER_NAMES = (
     ("maskrcnn-v2",), ("maskrcnn",), ("grounding-dino", "grounding-dino-config", "grounding-dino-words"),
 )  # fmt: skip
 """A closed list of names first, for it is fast, tells the outline, and reads Chinese."""
-_EXTRAS = {"names": "transformers"}
+_EXTRAS = {"names": "transformers", "sam2": "transformers"}
 """What must be importable for each extra of this package."""
 
 
@@ -132,10 +134,12 @@ class Registry:
         self._store = WeightsStore(folder, rows, _layout) if folder else None
         self._segmenters: list[_Entry[Segmenter]] = [
             _Entry(GrabCutSegmenter().info, lambda effort, device: GrabCutSegmenter()),
+            *(self._later_sam(row) for row in _rows(rows, _LATER_SAM_NAMES)),
             *(self._sam(row) for row in _rows(rows, _SAM_NAMES)),
         ]
         self._propagators: list[_Entry[Propagator]] = [
             _Entry(FlowPropagator().info, lambda effort, device: FlowPropagator(effort=effort)),
+            *(self._later_sam_tracks(row) for row in _rows(rows, _LATER_SAM_NAMES)),
             *(self._association(row) for row in _rows(rows, _ASSOCIATION_NAMES)),
             *(self._osvos(row) for row in _rows(rows, ("osvos-parent",))),
         ]
@@ -156,6 +160,14 @@ class Registry:
             ("name-finder", self._statuses("name-finder", self._finders)),
         ]
         return [status for _, statuses in kinds for status in statuses]
+
+    @property
+    def weights(self) -> frozenset[str]:
+        """Names of the weights that engines of this version load; the manifest may list more."""
+        rows = [entry.rows for entry in self._segmenters] + [entry.rows for entry in self._propagators]
+        rows += [entry.rows for entry in self._inpainters] + [entry.rows for entry in self._matters]
+        rows += [entry.rows for entry in self._finders]
+        return frozenset(row.name for own in rows for row in own)
 
     def check(self, kind: EngineKind, name: str) -> None:
         """Refuses an engine that is not known or cannot run, or an option that it does not have.
@@ -224,13 +236,11 @@ class Registry:
         if not entry.rows:
             return EngineStatus(kind, entry.info, available=True)
         if entry.extra and importlib.util.find_spec(_EXTRAS[entry.extra]) is None:
-            reason = f"{_EXTRAS[entry.extra]} is not installed; `pip install cleanplate[{entry.extra}]` does it"
+            reason = f"{_EXTRAS[entry.extra]} is not installed; `pip install 'cleanplate[{entry.extra}]'` does it"
             return EngineStatus(kind, entry.info, available=False, reason=reason)
-        absent = [row for row in entry.rows if self._store is None or not self._store.path(row).is_file()]
+        absent = [row for row in entry.rows if self._store is None or not row.is_present(self._store.folder)]
         if absent:
-            files, names = ", ".join(row.file for row in absent), " ".join(row.name for row in absent)
-            rest = "is not here" if len(absent) == 1 else "are not here"
-            reason = f"{files} {rest}; `cleanplate weights pull {names}` gets {'it' if len(absent) == 1 else 'them'}"
+            reason = _absence(absent, self._store.folder if self._store else None)
             return EngineStatus(kind, entry.info, available=False, reason=reason)
         try:
             return EngineStatus(kind, entry.info, available=True, device=resolve_device(self._place.device))
@@ -274,6 +284,32 @@ class Registry:
             return SamSegmenter(load_original(row.name, self._store.usable(row), device=device), info)
 
         return _Entry(info, build, (row,))
+
+    def _later_sam(self, row: WeightsRow) -> _Entry[Segmenter]:
+        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
+
+        def build(effort: Effort, device: str) -> Segmenter:
+            from cleanplate_server.models.networks.sam.folders import load_images
+            from cleanplate_server.models.networks.sam.images import LibraryNetwork
+            from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
+
+            assert self._store
+            images = load_images(row.name, self._store.usable(row), device=device)
+            return SamSegmenter(LibraryNetwork(images), info)
+
+        return _Entry(info, build, (row,), extra="sam2")
+
+    def _later_sam_tracks(self, row: WeightsRow) -> _Entry[Propagator]:
+        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
+
+        def build(effort: Effort, device: str) -> Propagator:
+            from cleanplate_server.models.networks.sam.folders import load_tracks
+            from cleanplate_server.models.networks.sam.propagator import SamPropagator
+
+            assert self._store
+            return SamPropagator(load_tracks(row.name, self._store.usable(row), device=device), info)
+
+        return _Entry(info, build, (row,), extra="sam2")
 
     def _association(self, row: WeightsRow) -> _Entry[Propagator]:
         info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
@@ -329,6 +365,17 @@ class Registry:
             return MaskRcnnFinder(load_mask_rcnn(own.name, checkpoint, device=device), info)
 
         return _Entry(info, build, tuple(rows), "names" if others else "")
+
+
+def _absence(rows: Sequence[WeightsRow], folder: Path | None) -> str:
+    """Which files of absent rows are not here, and how to get them."""
+    files = [row.missing_from(folder) if folder else row.files[0] for row in rows]
+    them, are = ("them", "are") if len(rows) > 1 else ("it", "is")
+    if all(row.url for row in rows):
+        remedy = f"`cleanplate weights pull {' '.join(row.name for row in rows)}` gets {them}"
+    else:
+        remedy = "; ".join(how_to_get(row) for row in rows)
+    return f"{', '.join(files)} {are} not here; {remedy}"
 
 
 def _comes_first(status: EngineStatus) -> bool:

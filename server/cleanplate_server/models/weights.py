@@ -54,7 +54,7 @@ class WeightsRow:
         entries: ``networks.checkpoints.layout`` of the state dict that it must hold, empty when not known.
         parts: the files of a folder, empty for a single file.
         model_type: what a folder's ``config.json`` must say that it is, empty when it is not looked at.
-        unused: why no engine loads it, empty for those that one does.
+        conditions: what a licence that allows commercial use asks beyond the usual, empty for the usual ones.
     """
 
     name: str
@@ -73,7 +73,7 @@ class WeightsRow:
     entries: str = ""
     parts: tuple[WeightsPart, ...] = ()
     model_type: str = ""
-    unused: str = ""
+    conditions: str = ""
 
     @property
     def has_hash(self) -> bool:
@@ -149,7 +149,7 @@ def _row(raw: Mapping[str, object], file: Path) -> WeightsRow:
         bytes=_size(raw, label, file),
         parts=_parts(raw, label, file),
         model_type=_text(raw, "model_type", label, file, required=False),
-        unused=_text(raw, "unused", label, file, required=False),
+        conditions=_text(raw, "conditions", label, file, required=False),
         **{name: _text(raw, name, label, file, required=False) for name in _HASH_DIGITS},
     )
     problem = _problem(row)

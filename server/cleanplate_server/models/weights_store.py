@@ -230,10 +230,10 @@ class WeightsStore:
 def how_to_get(row: WeightsRow) -> str:
     """How a person comes by a row's files."""
     wanted = "FOLDER" if row.parts else "FILE"
-    by_hand = f"`cleanplate weights add {row.name} {wanted}` takes one that you have"
+    add = f"`cleanplate weights add {row.name} {wanted}`"
     if row.url:
-        return f"`cleanplate weights pull {row.name}` gets it, or {by_hand}"
-    return f"download it by hand from {row.page}; {by_hand}"
+        return f"`cleanplate weights pull {row.name}` gets it, or {add} takes one that you have"
+    return f"download it by hand from {row.page} and take it in with {add}"
 
 
 def discard(place: Path) -> None:

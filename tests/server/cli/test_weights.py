@@ -53,3 +53,19 @@ def test_weights_list_as_json_gives_every_row_with_its_state(place: Path, capsys
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) > 30
     assert all('"state": "absent"' in line for line in lines)
+
+
+def test_weights_list_says_what_no_engine_loads(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["weights", "list"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "no engine of this version loads it" in lines["mobile-sam"]
+    assert "no engine" not in lines["sam2.1-tiny"]
+
+
+def test_weights_pull_of_ones_under_conditions_shows_them_and_asks(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["weights", "pull", "sam3"]) == 2
+    assert "rules out some uses" in capsys.readouterr().err
+    assert run(["weights", "pull", "sam3", "--accept-licence", "LicenseRef-SAM"]) == 2
+    assert "download config.json and model.safetensors by hand" in capsys.readouterr().err

@@ -232,6 +232,6 @@ def _wrong(name: str, folder: Path, why: str) -> InputError:
 
 def _too_large(name: str, device: str, *, kind: str) -> DeviceMemoryError:
     return DeviceMemoryError(
-        f"{name} does not fit the memory of {device}; choose a smaller one with --engine {kind}=sam2.1-tiny, or"
-        f" --engine {kind}=embedded"
+        f"{name} does not fit the memory of {device};"
+        f" choose a smaller one with --engine {kind}=sam2.1-tiny, or --engine {kind}=embedded",
     )

@@ -49,8 +49,8 @@ def load_original(name: str, checkpoint: Path, *, device: str) -> OriginalNetwor
         return OriginalNetwork(network.eval().to(device))
     except torch.OutOfMemoryError as error:
         raise DeviceMemoryError(
-            f"{name} does not fit the memory of {device}; choose a smaller one with --engine segmenter=sam-vit-b, or"
-            " --engine segmenter=embedded"
+            f"{name} does not fit the memory of {device};"
+            " choose a smaller one with --engine segmenter=sam-vit-b, or --engine segmenter=embedded",
         ) from error
 
 

@@ -174,7 +174,7 @@ class SamTracker:
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
                 f"{self._name} ran out of memory on {self._tracks.device} at frame {frame} ({len(self._sessions)}"
-                " objects); choose --engine propagator=sam2.1-tiny or --engine propagator=embedded"
+                " objects); choose --engine propagator=sam2.1-tiny or --engine propagator=embedded",
             ) from error
 
 

@@ -55,7 +55,7 @@ class SamSegmenter:
             DeviceMemoryError: the network and this frame do not fit the device's memory.
         """
         picture = np.rint(np.clip(np.nan_to_num(rgb), 0, 1) * 255).astype(np.uint8)
-        with self._lock, _memory_in_words(self._info.name):
+        with self._lock, _memory_in_words(self._info.name, picture.shape[:2]):
             return SamImage(self._network, picture, lock=self._lock, name=self._info.name)
 
 
@@ -93,7 +93,7 @@ class SamImage:
         if prompt.mask is not None and not (prompt.points or prompt.strokes or prompt.box):
             return (Candidate(prompt.mask.copy(), 1.0),)
         known = prompt.mask if prompt.mask is not None else previous
-        with self._lock, _memory_in_words(self._name):
+        with self._lock, _memory_in_words(self._name, size):
             earlier = None if known is None else self._small_form(known)
             answers = _ask(self._whole, _evidence(prompt, Box(0, 0, size[1], size[0]), earlier))
             box = self._box_if_small(answers[0].mask)
@@ -147,13 +147,13 @@ class SamImage:
 
 
 @contextmanager
-def _memory_in_words(name: str) -> Iterator[None]:
+def _memory_in_words(name: str, size: tuple[int, int]) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
         raise DeviceMemoryError(
-            f"{name} ran out of the device's memory; choose a smaller network with --engine segmenter=sam-vit-b, or"
-            " --engine segmenter=embedded"
+            f"{name} ran out of the device's memory on a picture of {size[1]} x {size[0]};"
+            " choose a smaller network, or --engine segmenter=embedded",
         ) from error
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from cleanplate_server.errors import DeviceMemoryError, EngineError, InputError, MaskError, PromptError
+from cleanplate_server.errors import DeviceMemoryError, InputError, MaskError, PromptError
 from cleanplate_server.models.networks.sam.folders import load_images
 from cleanplate_server.models.networks.sam.images import LibraryNetwork
 from cleanplate_server.models.networks.sam.library import Images, Look
@@ -15,7 +15,6 @@ from cleanplate_server.models.networks.sam.original import load_original
 from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
 from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits, ViewingNetwork
 from cleanplate_server.models.protocols import Box, EngineInfo, Mask, Point, Prompt, Stroke
-from cleanplate_server.models.registry import EnginePlace, Registry
 from sam_networks import build_original, write_folder
 
 INFO = EngineInfo("sam-tiny")
@@ -94,28 +93,6 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save({"some.weight": torch.zeros(2)}, tmp_path / "sam.pth")
     with pytest.raises(InputError, match="does not hold the weights of sam-vit-b"):
         load_original("sam-vit-b", tmp_path / "sam.pth", device="cpu")
-
-
-def test_registry_without_the_file_says_which_and_what_runs_instead(tmp_path: Path) -> None:
-    registry = Registry(EnginePlace(tmp_path, "cpu"))
-    with pytest.raises(EngineError, match=r"sam_vit_b_01ec64\.pth is not here.*'embedded' would run instead"):
-        registry.segmenter("sam-vit-b")
-    assert registry.segmenter().info.name == "embedded"
-
-
-def test_registry_with_a_damaged_file_refuses_it_by_its_hash(tmp_path: Path) -> None:
-    (tmp_path / "sam_vit_b_01ec64.pth").write_bytes(b"cut short")
-    registry = Registry(EnginePlace(tmp_path, "cpu"))
-    with pytest.raises(InputError, match="01ec64d29a2fca3f0661936605ae66f8"):
-        registry.segmenter("sam-vit-b")
-
-
-def test_registry_asked_for_a_gpu_that_is_not_there_says_so(tmp_path: Path) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
-    (tmp_path / "sam_vit_b_01ec64.pth").write_bytes(b"")
-    with pytest.raises(EngineError, match="no cuda:3 on this machine"):
-        Registry(EnginePlace(tmp_path, "cuda:3")).check("segmenter", "sam-vit-b")
 
 
 @dataclass
