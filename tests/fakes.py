@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from cleanplate_server.errors import JobCancelledError, PromptError
+from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import (
     RGB,
     Alpha,
@@ -160,6 +161,7 @@ class BrightPropagator:
     def follow(
         self, frames: Frames, keys: Sequence[Key], start: Sequence[Key], saved: bytes | None = None
     ) -> BrightTracker:
+        refuse_unusable_keys((*keys, *start), frames.size)
         count = int(np.load(io.BytesIO(saved))) if saved else 0
         return BrightTracker(self, frames, len(start), count)
 
