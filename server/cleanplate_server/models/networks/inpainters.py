@@ -60,7 +60,7 @@ class _Place:
             return network.eval().to(self.device)
         except torch.OutOfMemoryError as error:
             raise DeviceMemoryError(
-                f"{self.name} does not fit the memory of {self.device}", "choose --engine inpainter=embedded"
+                f"{self.name} does not fit the memory of {self.device}; choose --engine inpainter=embedded"
             ) from error
 
 

@@ -138,8 +138,8 @@ def plan_region(holes: Box, picture: Size, sizes: AcceptedSizes, *, fits: Callab
         if sizes.is_fixed:
             break
     raise DeviceMemoryError(
-        f"there is not enough memory to fill a region of {box.size[1]} x {box.size[0]} pixels",
-        "choose --effort fast or --engine inpainter=embedded",
+        f"there is not enough memory to fill a region of {box.size[1]} x {box.size[0]} pixels; choose --effort fast or"
+        " --engine inpainter=embedded"
     )
 
 

@@ -56,6 +56,6 @@ def memory_watched(name: str, device: torch.device, frames: Clip) -> Iterator[No
     except torch.OutOfMemoryError as error:
         count, height, width, _ = frames.shape
         raise DeviceMemoryError(
-            f"{name} ran out of memory on {device} with {count} frames of {width} x {height}",
-            "choose --effort fast or --engine inpainter=embedded",
+            f"{name} ran out of memory on {device} with {count} frames of {width} x {height}; choose --effort fast or"
+            " --engine inpainter=embedded"
         ) from error
