@@ -79,8 +79,13 @@ def load_inpainter(
         InputError: a file's entries are not the network's.
         DeviceMemoryError: it does not fit the device's memory.
     """
-    network = _BUILDERS[info.name](_Place(info.name, device), checkpoints)
+    network = load_network(info.name, checkpoints, device=device)
     return NetworkInpainter(network, info, budget_bytes=device_budget(device), effort=effort)
+
+
+def load_network(name: str, checkpoints: Sequence[Path], *, device: str) -> WindowNetwork:
+    """The network alone, of an engine's name; see ``load_inpainter``."""
+    return _BUILDERS[name](_Place(name, device), checkpoints)
 
 
 def _e2fgvi(place: _Place, checkpoints: Sequence[Path]) -> WindowNetwork:

@@ -22,7 +22,7 @@ from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.networks.filling.display import DisplayCurve, fit_curve
 from cleanplate_server.models.networks.filling.regions import Region, Size, plan_region, union
 from cleanplate_server.models.networks.filling.rim import RIM_PX, meet_rim
-from cleanplate_server.models.networks.filling.schedule import ShotWindow
+from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS, ShotWindow
 from cleanplate_server.models.networks.filling.texture import REACH_PX, add_texture, texture_grid
 from cleanplate_server.models.networks.filling.unseen import find_unseen
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes, WindowNetwork
@@ -37,9 +37,6 @@ from cleanplate_server.models.protocols import (
     MaskedFrames,
     Tick,
 )
-
-REFERENCE_LIMITS: dict[Effort, int] = {"fast": 4, "balanced": 10, "best": 20}
-"""References of a window at most."""
 
 _PLAN_FILE = "network-plan.json"
 _LEVEL_FRAMES = 16

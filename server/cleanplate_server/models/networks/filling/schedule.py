@@ -8,6 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cleanplate_server.models.protocols import Effort
+
+REFERENCE_LIMITS: dict[Effort, int] = {"fast": 4, "balanced": 10, "best": 20}
+"""References of a window at most."""
+
 
 @dataclass(frozen=True)
 class Schedule:

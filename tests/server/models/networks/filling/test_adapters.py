@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -38,8 +38,7 @@ from cleanplate_server.models.protocols import Box, EngineInfo, Flow, Luma
 from cleanplate_server.models.registry import EnginePlace, Registry
 from fakes import ArrayFrames
 from fill_networks import PLENTY, a_shot, a_texture, fill_all, worst
-from parity_networks._thinned import fill_state
-from parity_networks.case import OWN_CASES, CaseFolder
+from published_files import FILES, Published, save_files
 
 SIZES = {
     "e2fgvi-hq": (60, 108), "sttn": (24, 32), "opn": (24, 32), "rnot": (40, 48), "propainter": (32, 40),
@@ -220,46 +219,19 @@ def test_budget_of_a_cpu_leaves_room_for_others() -> None:
     assert 1 << 28 < device_budget("cpu") <= 8 << 30
 
 
-@dataclass(frozen=True)
-class Published:
-    """How a published file is made of a case: folder, list of entries, gains, and what is wrapped around it."""
-
-    folder: str
-    entries: str = "state_dict.json"
-    gains: str = ""
-    nest: str = ""
-
-    def save(self, file: Path) -> Path:
-        case = CaseFolder.read(self.folder, OWN_CASES / self.folder)
-        state = fill_state(case, self.entries, gains=self.gains)
-        torch.save({self.nest: state} if self.nest else state, file)
-        return file
-
-
-FILES = {
-    "e2fgvi-hq": [Published("e2fgvi_hq")],
-    "e2fgvi": [Published("e2fgvi")],
-    "sttn": [Published("sttn", nest="netG")],
-    "opn": [Published("opn", gains="OPN"), Published("opn", "state_dict_tcn.json", "TCN")],
-    "propainter": [
-        Published("propainter", gains="inpaint"),
-        Published("propainter", "state_dict_flow_completion.json", "flow_completion"),
-        Published("raft"),
-    ],
-    "dfgvi-dis": [Published("dfgvi", gains="resnet101")],
-}
 SHOTS: dict[str, Callable[[], ArrayFrames]] = {
     "e2fgvi-hq": lambda: a_shot(a_texture((60, 108)), 3, side=16),
     "sttn": lambda: a_shot(a_texture((300, 500)), 1, side=170),
     "opn": lambda: a_shot(a_texture((36, 44)), 3),
     "propainter": lambda: a_shot(a_texture((40, 48)), 2),
     "dfgvi-dis": lambda: a_shot(a_texture((36, 44)), 2),
+    "rnot": lambda: a_shot(a_texture((40, 48)), 2),
 }
 
 
 @pytest.mark.parametrize("name", SHOTS)
 def test_published_files_are_loaded_and_fill_a_shot(name: str, tmp_path: Path) -> None:
-    checkpoints = [published.save(tmp_path / f"{i}.pth") for i, published in enumerate(FILES[name])]
+    checkpoints = save_files(name, tmp_path)
     shot = SHOTS[name]()
     engine = load_inpainter(EngineInfo(name), checkpoints, device="cpu", effort="fast")
     regions = fill_all(engine.survey(shot, tmp_path, lambda frame: None), [shot.frames])

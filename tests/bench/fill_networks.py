@@ -1,0 +1,163 @@
+#!/usr/bin/env python3
+"""Measures the fill networks: seconds and memory of a window, and of holes in large pictures, beside what is told.
+
+    fill_networks.py [--engine NAME ...] [--size 432x240] [--effort balanced] [--device cpu] [--threads 2]
+    fill_networks.py --shot 3840x2160 --hole 600 [--engine NAME ...] [--budget-gib 4.8]
+
+Values of the weights are those of the parity cases, so that pictures mean nothing; speed and memory do not depend on
+them. Each engine runs in a process of its own. Without ``--shot`` one whole window (local frames and references) goes
+through the network. Printed are seconds for each frame that it adds to the shot, the peak of the process and of the
+device, and what is told beforehand. With ``--shot`` one frame of a shot is filled as a job does it, region and all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+import torch
+from cleanplate_server.models.networks.filling.inpainter import NetworkInpainter
+from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS
+from cleanplate_server.models.networks.filling.traits import TRAITS
+from cleanplate_server.models.networks.filling.window_network import Clip, Holes
+from cleanplate_server.models.networks.inpainters import INPAINTER_NAMES, load_network
+from cleanplate_server.models.protocols import RGB, Box, EngineInfo, Luma, Mask
+from published_files import save_files
+
+_SHOT_FRAMES = 24
+
+
+class MovingShot:
+    """A shot that is made as it is asked for: a smooth picture that pans, and a round hole that crosses it."""
+
+    def __init__(self, size: tuple[int, int], hole_px: int) -> None:
+        self.size = size
+        self.frames = range(_SHOT_FRAMES)
+        self._hole_px = hole_px
+
+    def rgb(self, frame: int, box: Box | None = None) -> RGB:
+        part = box or Box(0, 0, self.size[1], self.size[0])
+        y, x = np.mgrid[part.slices].astype(np.float32)
+        x += 3 * frame
+        planes = [0.5 + 0.2 * np.sin(x / a) * np.cos(y / b) for a, b in ((37, 53), (11, 71), (23, 17))]
+        return np.stack(planes, -1).astype(np.float32)
+
+    def luma(self, frame: int) -> Luma:
+        return np.asarray(self.rgb(frame).mean(2), np.float32)
+
+    def mask(self, frame: int) -> Mask:
+        box, hole = self.hole_box(frame), np.zeros(self.size, np.bool_)
+        y, x = np.mgrid[box.slices]
+        radius = self._hole_px / 2
+        hole[box.slices] = (y - box.y0 - radius) ** 2 + (x - box.x0 - radius) ** 2 < radius**2
+        return hole
+
+    def hole_box(self, frame: int) -> Box:
+        left = (self.size[1] - self._hole_px) // 2 + 6 * (frame - _SHOT_FRAMES // 2)
+        top = (self.size[0] - self._hole_px) // 2
+        return Box(left, top, left + self._hole_px, top + self._hole_px)
+
+
+def main() -> int:
+    """Runs each engine in a process of its own, or, told to, one of them here."""
+    options = _options()
+    if options.inside:
+        torch.set_num_threads(options.threads)
+        (_fill_shot if options.shot else _fill_window)(options, options.engine[0])
+        return 0
+    _say(f"{'engine':<12} {'seen':>9} {'frames':>6} {'s/frame':>8} {'cpu s':>7} {'peak MiB':>9} {'told MiB':>9}")
+    worst = 0
+    for name in options.engine or INPAINTER_NAMES:
+        command = [sys.executable, __file__, *sys.argv[1:], "--engine", name, "--inside"]
+        worst = max(worst, subprocess.run(command, check=False).returncode)
+    return worst
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=INPAINTER_NAMES, nargs="+", help="these alone")
+    parser.add_argument("--size", type=_size, default=(240, 432), metavar="WxH", help="that the networks see")
+    parser.add_argument("--shot", type=_size, metavar="WxH", help="fill a frame of a shot of this size")
+    parser.add_argument("--hole", type=int, default=600, metavar="PX", help="width of the hole in it")
+    parser.add_argument("--budget-gib", type=float, default=4.8, help="that a window may need; 60 %% of 8 GiB")
+    parser.add_argument("--effort", choices=REFERENCE_LIMITS, default="balanced")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, height = text.split("x")
+    return int(height), int(width)
+
+
+def _fill_window(options: argparse.Namespace, name: str) -> None:
+    traits = TRAITS[name]
+    schedule, size = traits.schedule, traits.sizes.padded(options.size)
+    local_count = schedule.local_limit
+    count = local_count + min(schedule.reference_limit, REFERENCE_LIMITS[options.effort])
+    frames, holes = _a_window(size, count)
+    with tempfile.TemporaryDirectory() as folder:
+        network = load_network(name, save_files(name, Path(folder)), device=options.device)
+    began, used, before = time.monotonic(), time.process_time(), _peak_bytes(options.device)
+    network.fill(frames, holes, local_count)
+    took = time.monotonic() - began, time.process_time() - used
+    told = traits.cost.window_bytes(size, count)
+    # the process was smaller than this before the window, so that what it grew by is the window's, or less
+    _line(name, size, count, (took[0] / schedule.stride, took[1] / schedule.stride), _peak_bytes(options.device), told)
+    _say(f"{'':<12} of which {before >> 20} MiB were the program and its weights")
+
+
+def _fill_shot(options: argparse.Namespace, name: str) -> None:
+    shot = MovingShot(options.shot, options.hole)
+    budget = int(options.budget_gib * (1 << 30))
+    with tempfile.TemporaryDirectory() as folder:
+        network = load_network(name, save_files(name, Path(folder)), device=options.device)
+        engine = NetworkInpainter(network, EngineInfo(name), budget_bytes=budget, effort=options.effort)
+        filler = engine.survey(shot, Path(folder), lambda frame: None)
+        began, used = time.monotonic(), time.process_time()
+        (region,) = filler.fill(range(0, 1))
+    took = time.monotonic() - began, time.process_time() - used
+    assert np.isfinite(region.rgb[shot.mask(0)[region.box.slices]]).all()
+    _line(name, region.box.size, 1, took, _peak_bytes(options.device), budget)
+    for remark in filler.remarks():
+        _say(f"{'':<12} {remark}")
+
+
+def _a_window(size: tuple[int, int], count: int) -> tuple[Clip, Holes]:
+    """Frames of a shot, and a hole of a tenth of the picture that crosses it."""
+    shot = MovingShot(size, round((0.1 * size[0] * size[1] * 4 / np.pi) ** 0.5))
+    shown = [frame % _SHOT_FRAMES for frame in range(count)]
+    return np.stack([shot.rgb(frame) for frame in shown]), np.stack([shot.mask(frame) for frame in shown])
+
+
+def _peak_bytes(device: str) -> int:
+    """Of the device since the start; for the CPU, of the process."""
+    if device != "cpu":
+        return int(torch.cuda.max_memory_allocated(device))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _line(
+    name: str, size: tuple[int, int], count: int, took: tuple[float, float], peak: int, told: int
+) -> None:  # fmt: skip
+    seen = f"{size[1]}x{size[0]}"
+    _say(f"{name:<12} {seen:>9} {count:>6} {took[0]:>8.2f} {took[1]:>7.2f} {peak >> 20:>9} {told >> 20:>9}")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
