@@ -36,6 +36,8 @@ _SAME_OVERLAP = 0.7
 """Two boxes that share more than this are one thing seen twice."""
 _SHORT_SIDE, _LONG_SIDE = 800, 1333
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+_CONSTANT = "position_ids"
+"""A constant that files of older versions hold."""
 _MARKS = ("[CLS]", "[SEP]", "[UNK]", ".")
 """What a list of words must have for this network."""
 
@@ -195,7 +197,8 @@ def _built(config: _Config, checkpoint: Path) -> _Network:
         raise _refused(checkpoint, "is damaged or no safetensors file") from error
     except RuntimeError as error:
         raise _refused(checkpoint, "does not hold the weights of Grounding DINO (shapes differ)") from error
-    wrong = [*sorted(report["missing_keys"]), *sorted(report["unexpected_keys"])]
+    strange = [name for name in report["unexpected_keys"] if not name.endswith(_CONSTANT)]
+    wrong = [*sorted(report["missing_keys"]), *sorted(strange)]
     if wrong:
         raise _refused(checkpoint, f"does not hold the weights of Grounding DINO (its entry {wrong[0]})")
     return network
