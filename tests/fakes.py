@@ -134,14 +134,20 @@ class BrightFinder:
         self.looked_count = 0
 
     def find(self, rgb: RGB, words: str) -> NameAnswer:
-        *before, noun = words.split()
-        if noun != "blob":
-            raise PromptError(f"'{words}' is not in the list of names; near it are blob")
+        before = self.read(words)
         self.looked_count += 1
         count, labels, stats, _ = cv2.connectedComponentsWithStats((rgb.mean(axis=2) > 0.5).astype(np.uint8))
         hits = [self._hit(labels == number, stats[number]) for number in range(1, count)]
         hits.sort(key=lambda hit: -hit.score)
         return NameAnswer(tuple(hits), f"no word for '{before[0]}'" if before else "")
+
+    @staticmethod
+    def read(words: str) -> list[str]:
+        """What stands before the name."""
+        *before, noun = words.split()
+        if noun != "blob":
+            raise PromptError(f"'{words}' is not in the list of names; near it are blob")
+        return before
 
     def _hit(self, mask: Mask, stats: np.ndarray) -> NameHit:
         x, y, width, height, area = (int(number) for number in stats)

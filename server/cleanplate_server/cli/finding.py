@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 
 import click
-from cleanplate.v1 import media_pb2, prompt_pb2
-from cleanplate_plugin.client import Client
+from cleanplate.v1 import prompt_pb2
 
 from cleanplate_server.cli.operations import EngineType, absolute, voice_options
 from cleanplate_server.cli.prompts import NameType, PromptPart
 from cleanplate_server.cli.report import Report, message_fields
 from cleanplate_server.cli.sessions import Place, connected
 from cleanplate_server.cli.times import MediaTimeline, Moment, MomentType, RateType
-from cleanplate_server.models.protocols import Prompt
-from cleanplate_server.stages.naming import frames_to_look, not_found
+from cleanplate_server.models.protocols import Box, NameHit, Prompt
+from cleanplate_server.stages.naming import frames_to_look, not_found, taken_hits
 
 
 @click.command(params=[
@@ -47,33 +45,36 @@ def find(
         clip = client.open_clip(path, stream_index=stream, sequence_rate=rate)
         timeline = MediaTimeline.of(clip)
         frames = timeline.frame_range(first, last, 0)
+        count = frames.frame_count if frames.HasField("frame_count") else clip.frame_count - frames.start_frame
+        span = range(frames.start_frame, frames.start_frame + count)
         for part in names:
-            _tell(report, part, _look(client, clip, timeline, frames, part, dict(engine).get("name-finder", "")))
+            start = timeline.frame(part.moment) if part.moment else span.start
+            looked = (start,) if part.moment else frames_to_look(Prompt(start), span)
+            found = client.find_objects(clip.name, part.text, looked, engine=dict(engine).get("name-finder", ""))
+            if not found.hits:
+                raise not_found(part.text, looked, path.name, found.remark)
+            _tell(report, part, found)
         client.close_clip(clip.name)
 
 
-def _look(
-    client: Client, clip: media_pb2.Clip, timeline: MediaTimeline, frames: media_pb2.FrameRange, part: PromptPart,
-    engine: str,
-) -> prompt_pb2.FindObjectsResponse:  # fmt: skip
-    start = timeline.frame(part.moment) if part.moment else frames.start_frame
-    span = range(frames.start_frame, frames.start_frame + frames.frame_count)
-    looked = frames_to_look(Prompt(start), span) if part.moment is None else (start,)
-    found = client.find_objects(clip.name, part.text, looked, engine=engine)
-    if len(found.hits) <= max(0, part.hit - 1):
-        raise not_found(part.text, looked, Path(clip.path).name, found.remark)
-    return found
-
-
 def _tell(report: Report, part: PromptPart, found: prompt_pb2.FindObjectsResponse) -> None:
-    for number, hit in enumerate(found.hits, start=1):
-        if part.hit not in (0, number):
-            continue
+    """Prints the hits that are asked for.
+
+    Raises:
+        PromptError: there are fewer.
+    """
+    hits = [_hit(message) for message in found.hits]
+    for number, hit in taken_hits(hits, Prompt(found.frame, name=part.text, name_hit=part.hit)):
         if report.as_json:
             fields = {"name": part.text, "frame": found.frame, "number": number, "engine": found.engine}
-            report.json({**fields, **message_fields(hit), "remark": found.remark})
+            report.json({**fields, **message_fields(found.hits[number - 1]), "remark": found.remark})
         else:
-            box = f"{hit.box.x0},{hit.box.y0},{hit.box.x1},{hit.box.y1}"
+            box = f"{hit.box.x0},{hit.box.y0},{hit.box.x1 - 1},{hit.box.y1 - 1}"
             report.result(f"{part.text}#{number}  frame {found.frame}  {hit.score:.2f}  {hit.label:<14}  box {box}")
     if found.remark and not report.as_json:
         report.say(f"note: {found.remark}")
+
+
+def _hit(message: prompt_pb2.NameHit) -> NameHit:
+    box = message.box
+    return NameHit(Box(box.x0, box.y0, box.x1 + 1, box.y1 + 1), message.score, message.label)
