@@ -119,6 +119,7 @@ class BrightSegmenter:
 @dataclass
 class BrightImage:
     mask: Mask
+    byte_count: int = 1
 
     def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
         return (Candidate(prompt.mask if prompt.mask is not None else self.mask, 1.0),)

@@ -237,6 +237,10 @@ class FlowEstimator(Protocol):
 class PreparedImage(Protocol):
     """One frame made ready, so that each further prompt answers fast."""
 
+    @property
+    def byte_count(self) -> int:
+        """Memory that it holds, about; frames that were asked for longest ago are let go by it."""
+
     def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
         """Finds the object; best candidate first, at least one.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -15,6 +15,7 @@ from cleanplate_server.models.embedded.matter import GuidedMatter
 from cleanplate_server.models.embedded.propagator import FlowPropagator
 from cleanplate_server.models.embedded.segmenter import GrabCutSegmenter
 from cleanplate_server.models.engine_choice import EngineChoice
+from cleanplate_server.models.lighter import YieldingSegmenter
 from cleanplate_server.models.naming.words import read_words, to_english
 from cleanplate_server.models.protocols import (
     Effort,
@@ -30,8 +31,11 @@ from cleanplate_server.models.weights import WeightsRow, manifest_file, read_man
 from cleanplate_server.models.weights_store import WeightsStore, how_to_get
 
 _SAM_NAMES = ("sam-vit-h", "sam-vit-l", "sam-vit-b")
+_NEEDS_NOTHING = "embedded"
 _LATER_SAM_NAMES = ("sam2.1-large", "sam2.1-base-plus", "sam2.1-small", "sam2.1-tiny", "sam3")
 """Best published figures first, those from prompts of points; they come before the first SAM, and before AOT."""
+_LIGHTER = (("sam3", *_LATER_SAM_NAMES[:-1]), _SAM_NAMES)
+"""Segmenters that take over from those before them when memory is too small; after the last one the embedded one."""
 _ASSOCIATION_NAMES = (
     "r50-deaotl", "swinb-deaotl", "deaotl", "deaotb", "deaots", "deaott",
     "r50-aotl", "swinb-aotl", "aotl", "aotb", "aots", "aott",
@@ -195,8 +199,18 @@ class Registry:
             raise EngineError(f"the {kind} '{choice.name}' cannot run here: {chosen[0].reason}{rest}")
 
     def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter:
-        """The named segmenter, or the preferred one."""
-        return self._pick("segmenter", self._segmenters, name, effort)
+        """The named segmenter, or the preferred one; a network gives way to lighter ones when memory is too small."""
+        if name:
+            self.check("segmenter", name)
+        statuses = self._statuses("segmenter", self._segmenters)
+        first = self._chosen("segmenter", statuses, name).info.name
+        lighter = next((names[names.index(first) + 1 :] for names in _LIGHTER if first in names), ())
+        here = [status.info.name for status in statuses if status.available]
+        names = [first, *(each for each in lighter if each in here)]
+        if first == _NEEDS_NOTHING:
+            return self._pick("segmenter", self._segmenters, first, effort)
+        names.append(_NEEDS_NOTHING)
+        return YieldingSegmenter([partial(self._pick, "segmenter", self._segmenters, each, effort) for each in names])
 
     def propagator(self, name: str = "", effort: Effort = "balanced") -> Propagator:
         """The named propagator, or the preferred one; ``name`` may say how long it learns: ``osvos:updates=200``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
@@ -73,7 +74,8 @@ def follow_objects(
         if _is_given(prompt, given)
     ]
     asked = [prompt for prompt in prompts if not _is_given(prompt, given)]
-    keys += segment_prompts(clip, asked, job_segmenter(job), engine=engine, ledger=job.ledger)
+    segmenters = job_segmenter(job)
+    keys += segment_prompts(clip, asked, segmenters, engine=engine, ledger=job.ledger)
     keyed = [(shot, keys_of(shot, keys)) for shot in shots]
     followed = lineup.run(lambda propagator: _follow_shots(job, clip, keyed, propagator, given))
     for shot, masks in followed:
@@ -82,7 +84,7 @@ def follow_objects(
                 f"a cut at frame {shot.start} starts a shot without a prompt, frames {shot.start} to"
                 f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
             )
-    segmenter = job_segmenter(job)(engine)
+    segmenter = segmenters(engine)
     return Followed(
         followed, (*named.engines, ("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos))
     )
@@ -168,8 +170,9 @@ def _is_given(prompt: Prompt, given: Mapping[int, FollowedMasks]) -> bool:
 
 
 def job_segmenter(job: Job) -> SegmenterFactory:
-    """Gives segmenters at the job's effort."""
+    """Gives segmenters at the job's effort, each made once."""
 
+    @cache
     def build(name: str) -> Segmenter:
         return job.engines.segmenter(name, job.spec.effort)
 

@@ -49,6 +49,8 @@ def segment_prompts(
                 ledger.finish("segment", name, file)
             keys.append(Key(prompt.frame, prompt.object_id, _read_mask(file)))
             ledger.progress("segment", done, len(joined))
+        for sentence in session.remarks(engine):
+            ledger.note(sentence)
     return keys
 
 

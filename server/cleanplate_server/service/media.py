@@ -77,10 +77,11 @@ class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):
         if not request.HasField("prompt"):
             raise PromptError("the request has no prompt; give a click, a box, a stroke or a mask")
         prompt = prompt_from_message(request.prompt, admit=self._folders.admit)
-        engine = self._segmenters(request.engine).info.name
+        self._segmenters(request.engine)  # one that cannot run is refused before the clip is looked for
         with self._clips.use(request.clip) as session:
             asked = self._named(session, prompt) if prompt.name else prompt
             candidates = session.segment(asked, request.engine)
+        engine = self._segmenters(request.engine).info.name  # a lighter one may have taken over
         return prompt_pb2.SegmentResponse(candidates=map(candidate_to_message, candidates), engine=engine)
 
     def FindObjects(

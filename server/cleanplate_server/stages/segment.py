@@ -7,11 +7,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
+from typing import TypeVar
 
 import numpy as np
 
 from cleanplate_server.clip import Media
-from cleanplate_server.errors import MaskError, PromptError, RangeError
+from cleanplate_server.errors import DeviceMemoryError, MaskError, PromptError, RangeError
+from cleanplate_server.models.lighter import YieldingSegmenter
 from cleanplate_server.models.protocols import (
     NEARBY_REACH,
     RGB,
@@ -30,6 +32,11 @@ from cleanplate_server.stages.viewing import Picture, lay_over, to_picture
 
 _PLATE_BYTES = 256 << 20
 """The prompted frame and those nearby, so that a prompt on the next frame decodes little."""
+
+_PREPARED_BYTES = 256 << 20
+"""Frames that were made ready for prompts: two in 4K, nine in HD."""
+
+T = TypeVar("T")
 
 SegmenterFactory = Callable[[str], Segmenter]
 """Gives a segmenter by name, or the preferred one for an empty name."""
@@ -123,14 +130,14 @@ class ClipSession:
 
     Args:
         media: the clip.
-        segmenters: gives the segmenter for a name.
+        segmenters: gives the segmenter for a name, the same each time.
+        keep_bytes: what frames that were made ready may hold together; the last one always stays.
     """
 
-    _PREPARED_LIMIT = 4
-
-    def __init__(self, media: Media, segmenters: SegmenterFactory) -> None:
+    def __init__(self, media: Media, segmenters: SegmenterFactory, *, keep_bytes: int = _PREPARED_BYTES) -> None:
         self.media = media
         self._segmenters = segmenters
+        self._keep_bytes = keep_bytes
         self._decoder = Decoder(media)
         self._plates = PlateCache(self._decoder, _PLATE_BYTES)
         self._prepared: OrderedDict[tuple[int, str], PreparedImage] = OrderedDict()
@@ -153,8 +160,9 @@ class ClipSession:
         """
         check_prompt(prompt, self.media)
         with self._lock:
-            prepared = self._prepare(prompt.frame, self._segmenters(engine))
-            return prepared.segment(prompt)
+            found = self._with_memory(engine, lambda segmenter: self._prepare(prompt.frame, segmenter).segment(prompt))
+            self._let_go()  # what is kept of a frame grows with what was asked of it
+            return found
 
     def prepare(self, frame: int, engine: str = "") -> None:
         """Makes a frame ready for prompts.
@@ -164,7 +172,13 @@ class ClipSession:
             EngineError: no such segmenter can run.
         """
         with self._lock:
-            self._prepare(frame, self._segmenters(engine))
+            self._with_memory(engine, lambda segmenter: self._prepare(frame, segmenter))
+            self._let_go()
+
+    def remarks(self, engine: str = "") -> tuple[str, ...]:
+        """What a segmenter has to say of itself, such as that a lighter one took over."""
+        segmenter = self._segmenters(engine)
+        return segmenter.remarks if isinstance(segmenter, YieldingSegmenter) else ()
 
     def key(self, prompt: Prompt, engine: str = "") -> Key:
         """The best candidate as a key.
@@ -233,10 +247,25 @@ class ClipSession:
             self._decode_around(frame)
             rgb = to_rgb(self._plates.plate(frame).planes, self.media.format, self.media.tags)
             self._prepared[place] = segmenter.prepare(rgb, lambda offset, size: self._small(frame + offset, size))
-            while len(self._prepared) > self._PREPARED_LIMIT:
-                self._prepared.popitem(last=False)
         self._prepared.move_to_end(place)
         return self._prepared[place]
+
+    def _with_memory(self, engine: str, work: Callable[[Segmenter], T]) -> T:
+        """Does work with a segmenter; when a device's memory is too small, again with the one that takes over."""
+        while True:
+            segmenter = self._segmenters(engine)
+            name = segmenter.info.name
+            try:
+                return work(segmenter)
+            except DeviceMemoryError as error:
+                self._prepared.clear()
+                if not (isinstance(segmenter, YieldingSegmenter) and segmenter.give_way(name, error)):
+                    raise
+
+    def _let_go(self) -> None:
+        """Forgets the frames that were asked for longest ago until the rest is small enough; the last one stays."""
+        while len(self._prepared) > 1 and sum(each.byte_count for each in self._prepared.values()) > self._keep_bytes:
+            self._prepared.popitem(last=False)
 
     def _decode_around(self, frame: int) -> None:
         """Decodes a frame and those nearby in one pass, where they are small enough to be kept."""

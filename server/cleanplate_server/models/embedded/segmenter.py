@@ -18,6 +18,8 @@ from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, 
 Picture = NDArray[np.float32]
 
 _WORKING_AREA_PX = 360 * 202
+_WORKING_BYTES_PER_PX = 64
+"""What is kept for each pixel at working size: colours twice, steps, and what moves."""
 _SCALES = (0.06, 0.11, 0.18, 0.27)
 """Radii that an object may have around one click, as shares of the root of the picture's area."""
 _CORRECTION_SCALES = (0.05, 0.12, 0.24)
@@ -83,6 +85,10 @@ class CutImage:
         self._steps = (1.02 - self._weights[0], 1.02 - self._weights[1])
         self._palettes = (Palette.of(self._lab, radius_px=0), Palette.of(self._lab, radius_px=4))
         self._movement = None if nearby is None else self._look_around(nearby)
+
+    @property
+    def byte_count(self) -> int:
+        return int(self._picture.nbytes + _WORKING_BYTES_PER_PX * self._lab[..., 0].size)
 
     @property
     def _exactness(self) -> float:
