@@ -439,7 +439,7 @@ def _engines_from_message(choices: Iterable[job_pb2.EngineChoice]) -> dict[Engin
         kind = engine_kind(choice.kind)
         if not choice.name or engines.get(kind, choice.name) != choice.name:
             raise InputError(
-                f"the engine choice {choice.kind!r} = {choice.name!r} cannot be used; name one engine for each kind"
+                f"the engine choice {choice.kind!r} = {choice.name!r} cannot be used; name one engine for a kind"
             )
         engines[kind] = choice.name
     return engines
