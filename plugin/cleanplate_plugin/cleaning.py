@@ -21,6 +21,9 @@ Operation = Literal["remove", "matte"]
 Watch = Callable[[job_pb2.Job], job_pb2.Job]
 """Watches a submitted job to its end and gives it as it succeeded; raises where it did not."""
 
+Submit = Callable[[job_pb2.JobSpec], job_pb2.Job]
+"""Queues a job whose place and range are settled."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -160,12 +163,13 @@ class Cleaning:
         """The take that it will be."""
         return takes.planned_take(Path(self.spec.output.path), self.clip, self.spec.range)
 
-    def run(self, client: Client, watch: Watch) -> Take:
+    def run(self, client: Client, watch: Watch, submit: Submit | None = None) -> Take:
         """Makes the take.
 
         Args:
             client: of the server.
             watch: shows the job's way.
+            submit: queues the job in another way than by its spec alone.
 
         Raises:
             ClientError: the job was refused or failed, or the server is gone.
@@ -174,7 +178,7 @@ class Cleaning:
         folder = Path(self.spec.output.path).parent
         is_new = takes.make_folder(folder)
         try:
-            job = client.submit(self.spec, request_id=uuid.uuid4().hex)
+            job = submit(self.spec) if submit else client.submit(self.spec, request_id=uuid.uuid4().hex)
         except ClientError:
             if is_new:
                 takes.remove_empty(folder)

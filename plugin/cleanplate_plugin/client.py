@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import grpc
 from cleanplate.v1 import (
@@ -47,6 +47,7 @@ _JPEG = media_pb2.GetFrameRequest.ENCODING_JPEG
 
 Req = TypeVar("Req", bound=Message)
 Res = TypeVar("Res", bound=Message)
+ResCo = TypeVar("ResCo", covariant=True)
 T = TypeVar("T")
 
 
@@ -54,6 +55,14 @@ class JobCall(Protocol):
     """A running call of WatchJob."""
 
     def __iter__(self) -> Iterator[job_pb2.WatchJobResponse]: ...
+
+    def cancel(self) -> object: ...
+
+
+class StreamCall(Protocol[ResCo]):
+    """A running call of a streaming rpc."""
+
+    def __iter__(self) -> Iterator[ResCo]: ...
 
     def cancel(self) -> object: ...
 
@@ -149,6 +158,21 @@ class JobStream:
         with _rpc_errors():
             for response in self._call:
                 yield response.job
+
+    def cancel(self) -> None:
+        """Ends it, from any thread; whoever reads it gets a ClientError with the code CANCELLED."""
+        self._call.cancel()
+
+
+class Stream(Generic[Res]):
+    """Answers of a streaming rpc, one after the other."""
+
+    def __init__(self, call: StreamCall[Res]) -> None:
+        self._call = call
+
+    def __iter__(self) -> Iterator[Res]:
+        with _rpc_errors():
+            yield from self._call
 
     def cancel(self) -> None:
         """Ends it, from any thread; whoever reads it gets a ClientError with the code CANCELLED."""
@@ -301,6 +325,14 @@ class Client:
             path, request_serializer=_to_bytes, response_deserializer=response.FromString
         )
         return self._call(method, request)
+
+    def open_stream(self, path: str, request: Message, response: type[Res]) -> Stream[Res]:
+        """Calls a streaming rpc by its path; arguments as for ``call``."""
+        method: Callable[..., StreamCall[Res]] = self._channel.unary_stream(
+            path, request_serializer=_to_bytes, response_deserializer=response.FromString
+        )
+        with _rpc_errors():
+            return Stream(method(request, metadata=self._metadata))
 
     def close(self) -> None:
         """Lets go of the connection."""

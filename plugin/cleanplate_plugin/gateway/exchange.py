@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import grpc
 from google.protobuf.message import Message
@@ -85,7 +85,7 @@ class Event:
     """One event of a stream.
 
     Args:
-        kind: ``job``, ``shot`` or ``failure``.
+        kind: ``session``, ``track``, ``job``, ``shot`` or ``failure``.
         data: one line of JSON.
         last: nothing will follow it; a browser that connects again with it is told to stop.
     """
@@ -111,3 +111,13 @@ class EventStream:
     """
 
     events: Generator[Event | None, None, None]
+
+
+Reply: TypeAlias = "Answer | EventStream"
+
+
+def answer_unless_known(request: Request, answer: Answer) -> Answer:
+    """Nothing but the headers when the other side has this already."""
+    if request.headers.get("if-none-match") != answer.headers["ETag"]:
+        return answer
+    return replace(answer, body=b"", status=HTTPStatus.NOT_MODIFIED)

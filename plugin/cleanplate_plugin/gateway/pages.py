@@ -1,4 +1,4 @@
-"""The page's files: a fixed table, read once; no path of a request ever reaches the disk."""
+"""The page's files: a table that is read once; no path of a request ever reaches the disk."""
 
 from __future__ import annotations
 
@@ -8,16 +8,12 @@ from importlib.resources import files
 from cleanplate_plugin.gateway.exchange import Answer
 
 _TYPES = {
-    "index.html": "text/html; charset=utf-8",
-    "shot.html": "text/html; charset=utf-8",
-    "shot.js": "text/javascript; charset=utf-8",
-    "calls.js": "text/javascript; charset=utf-8",
-    "marks.js": "text/javascript; charset=utf-8",
-    "view.js": "text/javascript; charset=utf-8",
-    "words.js": "text/javascript; charset=utf-8",
-    "shot.css": "text/css; charset=utf-8",
-    "icon.svg": "image/svg+xml",
+    "css": "text/css; charset=utf-8",
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
 }
+"""By ending; files of other kinds in the folder are no part of the page."""
 
 _POLICY = "; ".join(
     (
@@ -37,8 +33,11 @@ class Pages:
     """Answers with the page's files."""
 
     def __init__(self) -> None:
-        folder = files("cleanplate_plugin.gateway") / "page"
-        self._answers = {name: _answer((folder / name).read_bytes(), kind) for name, kind in _TYPES.items()}
+        self._answers = {
+            file.name: _answer(file.read_bytes(), _TYPES[file.name.rpartition(".")[2]])
+            for file in (files("cleanplate_plugin.gateway") / "page").iterdir()
+            if file.name.rpartition(".")[2] in _TYPES
+        }
 
     def find(self, name: str) -> Answer | None:
         """A file by its name; None when there is none."""

@@ -6,28 +6,37 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import grpc
-from cleanplate.v1 import media_pb2, shot_pb2
+from cleanplate.v1 import shot_pb2
 
 from cleanplate_plugin.client import Client
 from cleanplate_plugin.gateway.access import Access, unauthenticated
 from cleanplate_plugin.gateway.events import job_events, shot_events
-from cleanplate_plugin.gateway.exchange import Answer, Caller, Event, EventStream, Request
+from cleanplate_plugin.gateway.exchange import (
+    Answer,
+    Caller,
+    Event,
+    EventStream,
+    Reply,
+    Request,
+    answer_unless_known,
+)
 from cleanplate_plugin.gateway.pages import Pages
+from cleanplate_plugin.gateway.picker_routes import ENCODINGS, PickerRoutes, picture_query
+from cleanplate_plugin.gateway.picking import Picking
 from cleanplate_plugin.gateway.refusals import RefusedError
 from cleanplate_plugin.gateway.rpcs import Rpcs
 from cleanplate_plugin.gateway.wire import read_message
 from cleanplate_plugin.gateway.workshop import Workshop
 
-Reply: TypeAlias = "Answer | EventStream"
 OfShot = TypeVar("OfShot", shot_pb2.SubmitShotRequest, shot_pb2.ReportShotRequest, shot_pb2.CheckShotRequest)
 Action = Callable[[Request, "re.Match[str]"], Reply]
 
 _ID = r"(?P<id>[A-Za-z0-9_-]{1,64})"
+_SHOT = rf"/v1/shots/{_ID}"
 _SESSION = re.compile(r"\{\s*\"code\"\s*:\s*\"([A-Za-z0-9_-]{1,128})\"\s*\}")
-_ENCODINGS = {"jpeg": media_pb2.GetFrameRequest.ENCODING_JPEG, "png": media_pb2.GetFrameRequest.ENCODING_PNG}
 
 
 @dataclass(frozen=True)
@@ -61,24 +70,25 @@ class Router:
         self._heartbeat_seconds = heartbeat_seconds
         self._rpcs = Rpcs(client)
         self._pages = Pages()
-        shot = rf"/v1/shots/{_ID}"
+        shot = _SHOT
         lines: tuple[tuple[str, str, Caller, Action], ...] = (
             ("GET", r"/", "nobody", lambda request, found: self._page("index.html", request)),
+            ("GET", rf"/pick/{_ID}", "nobody", lambda request, found: self._page("pick.html", request)),
             ("GET", rf"/shots/{_ID}", "nobody", lambda request, found: self._page("shot.html", request)),
             (
                 "GET",
-                r"/page/(?P<name>[a-z.]{1,32})",
+                r"/page/(?P<name>[a-z0-9.-]{1,48})",
                 "nobody",
                 lambda request, found: self._page(found["name"], request),
             ),
             ("POST", r"/v1/session", "nobody", self._open_session),
             ("POST", r"/v1/shots", "host", self._announce),
-            ("GET", shot, "page", lambda request, found: Answer.of(self._workshop.get(_shot(found)))),
-            ("GET", rf"{shot}/watch", "page", self._watch_shot),
-            ("POST", rf"{shot}/open", "page", lambda request, found: Answer.of(self._workshop.open(_shot(found)))),
-            ("POST", rf"{shot}/submit", "page", self._submit),
-            ("POST", rf"{shot}/stop", "page", lambda request, found: Answer.of(self._workshop.stop(_shot(found)))),
-            ("POST", rf"{shot}/cancel", "page", lambda request, found: Answer.of(self._workshop.cancel(_shot(found)))),
+            ("GET", shot, "page", self._own(self._shot_after(workshop.get))),
+            ("GET", rf"{shot}/watch", "page", self._own(self._watch_shot)),
+            ("POST", rf"{shot}/open", "page", self._own(self._shot_after(workshop.open))),
+            ("POST", rf"{shot}/submit", "page", self._own(self._submit)),
+            ("POST", rf"{shot}/stop", "page", self._own(self._shot_after(workshop.stop))),
+            ("POST", rf"{shot}/cancel", "page", self._own(self._shot_after(workshop.cancel))),
             ("POST", rf"{shot}/report", "host", self._report),
             ("POST", rf"{shot}/check", "host", self._check),
             ("GET", rf"/v1/frames/{_ID}/(?P<frame>\d{{1,9}})", "page", self._frame),
@@ -86,7 +96,10 @@ class Router:
             ("POST", r"/v1/(?P<service>SegmentService)/(?P<method>Segment)", "page", self._rpc),
             ("POST", r"/v1/(?P<service>[A-Za-z]{1,64})/(?P<method>[A-Za-z]{1,64})", "host", self._rpc),
         )
-        self._routes = [Route(method, re.compile(pattern), least, act) for method, pattern, least, act in lines]
+        picker = PickerRoutes(Picking(client, workshop), access, heartbeat_seconds).lines()
+        self._routes = [
+            Route(method, re.compile(pattern), least, act) for method, pattern, least, act in (*picker, *lines)
+        ]
 
     def answer(self, request: Request, read_body: Callable[[], bytes]) -> Reply:
         """Answers a request whose body is read when it is known to be wanted.
@@ -102,6 +115,19 @@ class Router:
         if request.caller != "host":
             self._check_page(request, route)
         return route.action(replace(request, body=read_body()), found)
+
+    def _shot_after(self, act: Callable[[str], shot_pb2.Shot]) -> Action:
+        """An action that does something with a shot and answers with it."""
+        return lambda request, found: Answer.of(act(_shot(found)))
+
+    def _own(self, action: Action) -> Action:
+        """An action for pages that were given a link for the shot."""
+
+        def answer(request: Request, found: re.Match[str]) -> Reply:
+            self._access.check_scope(request, _shot(found))
+            return action(request, found)
+
+        return answer
 
     def _check_page(self, request: Request, route: Route) -> None:
         if route.least == "host":
@@ -138,7 +164,7 @@ class Router:
         answer = self._pages.find(name)
         if answer is None:
             raise RefusedError(f"there is no file {name!r}", grpc.StatusCode.NOT_FOUND, reason="NO_SUCH_PLACE")
-        return _unless_known(request, answer)
+        return answer_unless_known(request, answer)
 
     def _open_session(self, request: Request, found: re.Match[str]) -> Answer:
         code = _SESSION.fullmatch(request.body.decode("ascii", "replace").strip())
@@ -148,11 +174,11 @@ class Router:
                 grpc.StatusCode.INVALID_ARGUMENT,
                 reason="INVALID_BODY",
             )
-        return Answer(b"{}", headers={"Set-Cookie": self._access.open_session(code[1])})
+        return Answer(b"{}", headers={"Set-Cookie": self._access.open_session(code[1], request)})
 
     def _announce(self, request: Request, found: re.Match[str]) -> Answer:
         shot = self._workshop.announce(read_message(request.body, shot_pb2.AnnounceShotRequest))
-        shot.page = f"/{shot.name}#{self._access.new_code()}"
+        shot.page = f"/{shot.name}#{self._access.new_code(shot.name, shot.session)}"
         return Answer.of(shot)
 
     def _submit(self, request: Request, found: re.Match[str]) -> Answer:
@@ -176,20 +202,14 @@ class Router:
         return self._rpcs.call(found["service"], found["method"], request.body)
 
     def _frame(self, request: Request, found: re.Match[str]) -> Answer:
-        name, max_height = request.query.get("encoding", "jpeg"), request.number("max_height")
-        if name not in _ENCODINGS:
-            raise RefusedError(
-                f"encoding {name!r} is not known; give jpeg or png",
-                grpc.StatusCode.INVALID_ARGUMENT,
-                reason="INVALID_QUERY",
-            )
+        name, max_height = picture_query(request)
         tag = f'"{found["id"]}-{found["frame"]}-{max_height}-{name}"'
         headers = {"ETag": tag, "Cache-Control": "private, max-age=3600"}
-        known = _unless_known(request, Answer(content_type=f"image/{name}", headers=headers))
+        known = answer_unless_known(request, Answer(content_type=f"image/{name}", headers=headers))
         if known.status is HTTPStatus.NOT_MODIFIED:
             return known
         frame = self._client.frame(
-            f"clips/{found['id']}", int(found["frame"]), max_height=max_height, encoding=_ENCODINGS[name]
+            f"clips/{found['id']}", int(found["frame"]), max_height=max_height, encoding=ENCODINGS[name]
         )
         return replace(known, body=frame.picture)
 
@@ -210,13 +230,6 @@ def _of_shot(request: Request, found: re.Match[str], kind: type[OfShot]) -> OfSh
         )
     message.name = name
     return message
-
-
-def _unless_known(request: Request, answer: Answer) -> Answer:
-    """Nothing but the headers when the other side has this already."""
-    if request.headers.get("if-none-match") != answer.headers["ETag"]:
-        return answer
-    return replace(answer, body=b"", status=HTTPStatus.NOT_MODIFIED)
 
 
 def _unless_ended(request: Request, stream: EventStream) -> Reply:

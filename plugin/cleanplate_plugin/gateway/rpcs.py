@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import grpc
-from cleanplate.v1 import job_pb2, media_pb2, model_pb2, prompt_pb2
+from cleanplate.v1 import job_pb2, media_pb2, model_pb2, picker_pb2, prompt_pb2
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
@@ -14,7 +14,7 @@ from cleanplate_plugin.gateway.exchange import Answer
 from cleanplate_plugin.gateway.refusals import RefusedError
 from cleanplate_plugin.gateway.wire import read_message
 
-_FILES = (media_pb2, prompt_pb2, job_pb2, model_pb2)
+_FILES = (media_pb2, prompt_pb2, job_pb2, model_pb2, picker_pb2)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import threading
 from collections.abc import Sequence
 from types import TracebackType
@@ -36,6 +37,7 @@ class Gateway:
         facts: make sense of hosts' answers.
         ports: tried in this order; 0 is any free one.
         heartbeat_seconds: between signs of life where nothing changes.
+        key: signs the pages' cookies; with the same key they outlive the gateway. None makes one for this run.
     """
 
     def __init__(
@@ -46,7 +48,9 @@ class Gateway:
         facts: FactsReaders,
         ports: Sequence[int] = (0,),
         heartbeat_seconds: float = _HEARTBEAT_SECONDS,
+        key: bytes | None = None,
     ) -> None:
+        self._key = key or secrets.token_bytes(32)
         self._server_address, self._token = server_address, token
         self._facts, self._ports, self._heartbeat_seconds = facts, ports, heartbeat_seconds
         self._running: tuple[HttpServer, threading.Thread, Client, Workshop] | None = None
@@ -75,7 +79,7 @@ class Gateway:
         self.address = f"127.0.0.1:{http.server_port}"
         client = Client(self._server_address, self._token)
         workshop = Workshop(client, self._facts)
-        access = Access(self._token, http.server_port)
+        access = Access(self._token, http.server_port, self._key)
         http.router = Router(client, workshop, access, self._heartbeat_seconds)
         thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.1}, name="gateway")
         thread.start()

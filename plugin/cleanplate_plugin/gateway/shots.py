@@ -99,6 +99,12 @@ class ShotBook:
             )
         return found
 
+    def of_session(self, session: str) -> Shot | None:
+        """The shot that was last announced for a session; None without one."""
+        with self._lock:
+            found = [each for each in self._shots.values() if each.shot.session == session]
+            return found[-1].copy() if found else None
+
     def get(self, name: str) -> Shot:
         """A shot as it stands."""
         announced = self.find(name)

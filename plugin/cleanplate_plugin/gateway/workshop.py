@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import grpc
-from cleanplate.v1 import job_pb2, media_pb2, shot_pb2
+from cleanplate.v1 import job_pb2, media_pb2, picker_pb2, shot_pb2
 
-from cleanplate_plugin.cleaning import Cleaning, Order, media_path, needed_range, prepare, settle_use
+from cleanplate_plugin.cleaning import Cleaning, Order, Submit, media_path, needed_range, prepare, settle_use
 from cleanplate_plugin.client import Client, ClientError, has_ended
 from cleanplate_plugin.errors import PluginError, StaleClipError
 from cleanplate_plugin.gateway.facts import FactsReaders
@@ -25,6 +26,7 @@ from cleanplate_plugin.takes import clip_rate
 _log = logging.getLogger(__name__)
 
 _HANDLE_LIMIT = 10_000
+SESSION_SERVICE = "/cleanplate.v1.SessionService"
 
 
 class Workshop:
@@ -69,11 +71,28 @@ class Workshop:
             range=frames,
             prompt_frame=min(max(settled.prompt_frame, frames.start_frame), last),
         )
+        shot.session = self._open_session(shot)
         return self._book.add(Announced(shot, settled.use, settled.part, found.fingerprint))
+
+    def _open_session(self, shot: Shot) -> str:
+        """Where the person prompts; what was said in an earlier announcement of the same frames is there again."""
+        request = picker_pb2.OpenSessionRequest(
+            path=shot.clip.path,
+            sequence_rate=shot.clip.frame_rate,
+            range=shot.range,
+            title=shot.clip_name,
+            prompt_frame=shot.prompt_frame,
+        )
+        answer = self._client.call(f"{SESSION_SERVICE}/OpenSession", request, picker_pb2.OpenSessionResponse)
+        return answer.session.name
 
     def get(self, name: str) -> Shot:
         """A shot as it stands."""
         return self._book.get(name)
+
+    def shot_of(self, session: str) -> Shot | None:
+        """The shot that was last announced for a session; None without one."""
+        return self._book.of_session(session)
 
     def watch(self, name: str, heartbeat_seconds: float) -> Iterator[Shot | None]:
         """A shot each time that it changes; None as a heartbeat."""
@@ -99,13 +118,33 @@ class Workshop:
             PluginError: there is no place for the take.
             RefusedError: not the moment.
         """
+        return self._start(request, None)
+
+    def submit_session(self, session: picker_pb2.Session) -> Shot:
+        """Starts the job of a session for the shot that waits for it, with the masks that were followed there.
+
+        Raises:
+            ClientError, PluginError, RefusedError: as for ``submit``.
+        """
+        settings = session.settings
+        request = shot_pb2.SubmitShotRequest(name=session.shot.name, delivery=settings.delivery, effort=settings.effort)
+
+        def submit(spec: job_pb2.JobSpec) -> job_pb2.Job:
+            asked = picker_pb2.SubmitTakeRequest(
+                session=session.name, request_id=uuid.uuid4().hex, path=spec.output.path, omit_audio=True
+            )
+            return self._client.call(f"{SESSION_SERVICE}/SubmitTake", asked, picker_pb2.SubmitTakeResponse).job
+
+        return self._start(request, submit)
+
+    def _start(self, request: shot_pb2.SubmitShotRequest, submit: Submit | None) -> Shot:
         announced = self._book.find(request.name)
         attempt = self._book.begin(announced)
         submitted: Future[None] = Future()
         try:
             with self._naming:  # two takes of one media must not get the same name
                 cleaning = self._prepare(announced, request)
-                done = self._pool.submit(self._work, announced, attempt, cleaning, submitted)
+                done = self._pool.submit(self._work, announced, attempt, cleaning, submit, submitted)
                 done.add_done_callback(lambda ended: self._note_fault(announced, attempt, submitted, ended))
                 submitted.result()
         finally:
@@ -176,14 +215,16 @@ class Workshop:
         clip.CopyFrom(announced.shot.clip)
         return prepare(self._client, clip, announced.use, order, part=announced.part)
 
-    def _work(self, announced: Announced, attempt: int, cleaning: Cleaning, submitted: Future[None]) -> None:
+    def _work(
+        self, announced: Announced, attempt: int, cleaning: Cleaning, submit: Submit | None, submitted: Future[None]
+    ) -> None:  # fmt: skip
         def follow(job: job_pb2.Job) -> job_pb2.Job:
             self._book.show_job(announced, attempt, job)
             submitted.set_result(None)
             return self._follow(announced, attempt, job)
 
         try:
-            take = cleaning.run(self._client, follow)
+            take = cleaning.run(self._client, follow, submit)
             placement = placement_of(announced.use, announced.part, take)
         except (ClientError, PluginError) as error:
             if submitted.done():

@@ -1338,14 +1338,18 @@ class GetMaskResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     PNG_FIELD_NUMBER: builtins.int
+    REVISION_FIELD_NUMBER: builtins.int
     png: builtins.bytes
     """One channel of the clip's size: 0 and 255."""
+    revision: builtins.int
+    """As in TrackedFrame; 0 where several are joined."""
     def __init__(
         self,
         *,
         png: builtins.bytes = ...,
+        revision: builtins.int = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["png", b"png"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["png", b"png", "revision", b"revision"]) -> None: ...
 
 global___GetMaskResponse = GetMaskResponse
 

@@ -18,6 +18,7 @@ from cleanplate_server.cli.finding import find
 from cleanplate_server.cli.jobs import jobs
 from cleanplate_server.cli.listings import models
 from cleanplate_server.cli.operations import media_commands
+from cleanplate_server.cli.pick import pick
 from cleanplate_server.cli.serving import serve
 from cleanplate_server.cli.sessions import Place
 from cleanplate_server.cli.timeline import timeline
@@ -39,7 +40,7 @@ def cli(ctx: click.Context, config: Path | None, state_folder: Path | None) -> N
     ctx.obj = Place(config, state_folder)
 
 
-for command in (demo, *media_commands(), find, timeline, jobs, models, weights, serve, doctor):
+for command in (demo, *media_commands(), pick, find, timeline, jobs, models, weights, serve, doctor):
     cli.add_command(command)
 
 

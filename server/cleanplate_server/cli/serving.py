@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import signal
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,10 @@ from cleanplate_server.cli.report import Report
 from cleanplate_server.cli.sessions import Place
 from cleanplate_server.config import Settings
 from cleanplate_server.errors import StateError
-from cleanplate_server.service.server import Server
+from cleanplate_server.service.server import Server, write_private
+
+_KEY_FILE = "gateway.key"
+_KEY_BYTES = 32
 
 
 @click.command(params=voice_options())
@@ -77,7 +81,8 @@ def gateway_to(server: Server, settings: Settings) -> Iterator[str]:
         yield ""
         return
     facts = FactsReaders(resolve_facts.shot_from_facts, premiere_facts.shot_from_facts)
-    gateway = Gateway(server.address, server.token, facts=facts, ports=settings.gateway_ports)
+    key = gateway_key(settings.state_folder)
+    gateway = Gateway(server.address, server.token, facts=facts, ports=settings.gateway_ports, key=key)
     try:
         gateway.start()
     except PortsTakenError as error:
@@ -88,6 +93,14 @@ def gateway_to(server: Server, settings: Settings) -> Iterator[str]:
             yield gateway.address
         finally:
             server.announce_gateway("")
+
+
+def gateway_key(state_folder: Path) -> bytes:
+    """The key that signs pages' cookies, made once for a state folder, so that pages outlive a restart."""
+    file = state_folder / _KEY_FILE
+    if not file.is_file() or file.stat().st_size != _KEY_BYTES:
+        write_private(file, secrets.token_bytes(_KEY_BYTES))
+    return file.read_bytes()
 
 
 def _wait(stop: threading.Event) -> None:

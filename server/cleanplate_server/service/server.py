@@ -196,7 +196,7 @@ class Server:
     def _announce(self) -> None:
         """The token first: who finds the address finds the token that goes with it."""
         folder = self._settings.state_folder
-        _write_private(folder / TOKEN_FILE, self.token)
+        write_private(folder / TOKEN_FILE, self.token.encode())
         known = {
             "address": self.address,
             "pid": os.getpid(),
@@ -205,13 +205,13 @@ class Server:
         }
         if self._gateway_address:
             known["gateway"] = self._gateway_address
-        _write_private(folder / SERVER_FILE, json.dumps(known))
+        write_private(folder / SERVER_FILE, json.dumps(known).encode())
 
 
-def _write_private(file: Path, text: str) -> None:
+def write_private(file: Path, content: bytes) -> None:
     """Writes a file that its owner alone may read, whole or not at all."""
     partial = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
-        written.write(text)
+    with os.fdopen(descriptor, "wb") as written:
+        written.write(content)
     partial.replace(file)

@@ -249,8 +249,10 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         return picker_pb2.StopRunResponse(session=self._message(session))
 
     def GetMask(self, request: picker_pb2.GetMaskRequest, context: grpc.ServicerContext) -> picker_pb2.GetMaskResponse:
-        mask = self._find(request.session).mask(request.object_id, request.frame)
-        return picker_pb2.GetMaskResponse(png=encode_mask(mask))
+        session = self._find(request.session)
+        revision = session.tracks.shown(request.object_id, request.frame).revision
+        mask = session.mask(request.object_id, request.frame)
+        return picker_pb2.GetMaskResponse(png=encode_mask(mask), revision=revision)
 
     def GetMatte(
         self, request: picker_pb2.GetMatteRequest, context: grpc.ServicerContext
