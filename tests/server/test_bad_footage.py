@@ -29,7 +29,7 @@ Bools = NDArray[np.bool_]
 
 SIZE = (72, 96)
 RADIUS = 9
-CUT = 18
+CUT = 8
 
 
 def wall(seed: int = 1, low: int = 90, high: int = 150, size: tuple[int, int] = SIZE) -> Picture:

@@ -14,6 +14,12 @@ from cleanplate_server.config import Settings
 from cleanplate_server.jobs.places import StateFolder
 
 _LOG_LIMIT_BYTES = 4 << 20
+_WORKER_ENVIRONMENT = {
+    # glibc gives each thread an arena of its own, and short-lived threads spread memory over ever more
+    "MALLOC_ARENA_MAX": "2",
+    # engines work on several frames at once; NumPy's products are too small to be worth more threads
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,7 @@ class WorkerProcess:
                 stdin=subprocess.PIPE,
                 stdout=written,  # results of the command line go to stdout; nothing a library prints may join them
                 stderr=written,
-                # glibc gives each thread an arena of its own, and short-lived threads spread memory over ever more
-                env={**os.environ, "MALLOC_ARENA_MAX": "2"},
+                env={**os.environ, **_WORKER_ENVIRONMENT},
                 cwd=places.path,  # "-m" searches the working folder first, and this one holds no modules
                 start_new_session=True,  # Ctrl-C is for the server, which then cancels in order
             )

@@ -21,6 +21,7 @@ from cleanplate_server.models.protocols import (
     Segmenter,
     SharedPropagator,
 )
+from cleanplate_server.pipeline.absences import tell_absences
 from cleanplate_server.pipeline.job import Job, check_prompt_frames, keys_of
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.lineup import Lineup
@@ -84,6 +85,7 @@ def follow_objects(
                 f"a cut at frame {shot.start} starts a shot without a prompt, frames {shot.start} to"
                 f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
             )
+    tell_absences(job, followed)
     segmenter = segmenters(engine)
     return Followed(
         followed, (*named.engines, ("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos))

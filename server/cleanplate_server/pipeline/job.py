@@ -18,7 +18,7 @@ from cleanplate_server.stages.cuts import cut_shots, find_cuts
 from cleanplate_server.stages.decode import Decoder, probe
 from cleanplate_server.stages.plates import PlateCache
 
-PLATE_CACHE_BYTES = 384 << 20
+PLATE_CACHE_BYTES = 256 << 20
 """Plates kept while a shot is worked on: enough for the neighbours that an engine asks for again, at any length."""
 
 

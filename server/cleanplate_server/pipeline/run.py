@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import cv2
+
 from cleanplate_server.clip import Media
 from cleanplate_server.config import Settings
 from cleanplate_server.models.registry import EnginePlace, Registry
@@ -22,7 +24,7 @@ from cleanplate_server.pipeline.track import track
 from cleanplate_server.stages.plates import PlateCache
 
 _PROGRAM_BYTES = 192 << 20
-_ENGINE_CACHE_BYTES = 512 << 20
+_ENGINE_CACHE_BYTES, _ENGINE_CACHE_COUNT = 512 << 20, 64
 _ENGINE_BYTES_PER_PIXEL = 380
 """Float pictures that engines and stages hold at once, for each pixel of a frame; `make bench` measures them."""
 
@@ -31,7 +33,7 @@ def estimate_memory_bytes(media: Media) -> int:
     """Host memory that a job on this media needs at most, whatever its length."""
     pixels = media.size[0] * media.size[1]
     plates = min(PLATE_CACHE_BYTES, PlateCache.LIMIT_COUNT * media.plate_bytes)
-    pieces = min(_ENGINE_CACHE_BYTES, PlateCache.LIMIT_COUNT * 13 * pixels)
+    pieces = min(_ENGINE_CACHE_BYTES, _ENGINE_CACHE_COUNT * 13 * pixels)
     return _PROGRAM_BYTES + plates + pieces + _ENGINE_BYTES_PER_PIXEL * pixels
 
 
@@ -42,6 +44,9 @@ def run_job(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:
         CleanplateError: every failure that a person may meet.
         JobCancelledError: from the ledger.
     """
+    # Frames are filled side by side, where OpenCV's own threads only get in the way; and its flow search cuts pictures
+    # into as many stripes as it has threads, so that one thread gives the same result on every machine.
+    cv2.setNumThreads(1)
     job = Job(spec, ledger, Registry(EnginePlace(settings.weights_folder, settings.device)))
     match spec.operation:
         case RemoveOperation(preview=range() as frames) as operation:

@@ -6,6 +6,7 @@ is known exactly only after it.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -29,8 +30,8 @@ _HALF = 0.5
 _FAR_AWAY = 1e6
 _PREFIX = "unseen-"
 
-Bits = NDArray[np.uint8]
-"""A small mask, eight pixels to a byte."""
+Bits = bytes
+"""A small mask, packed: some hundred bytes, so that those of a whole shot may be held."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Outlook:
         """Writes it beside its place and renames it."""
         best = -1 if self.best_frame is None else self.best_frame
         figures = np.array([*self.size, self.hole_count, best], np.int32)
-        masks = {f"{_PREFIX}{frame}": bits for frame, bits in self.unseen.items()}
+        masks = {f"{_PREFIX}{frame}": np.frombuffer(bits, np.uint8) for frame, bits in self.unseen.items()}
         write_arrays(file, {"figures": figures, "share": np.array([self.best_share], np.float32), **masks})
 
     @classmethod
@@ -76,7 +77,7 @@ class Outlook:
         arrays = read_arrays(file)
         height, width, hole_count, best = (int(figure) for figure in arrays["figures"])
         frames = {int(name.removeprefix(_PREFIX)): name for name in arrays if name.startswith(_PREFIX)}
-        unseen = {frame: np.asarray(arrays[name], np.uint8) for frame, name in frames.items()}
+        unseen = {frame: arrays[name].tobytes() for frame, name in frames.items()}
         share = float(arrays["share"][0])
         return cls((height, width), hole_count, unseen, None if best < 0 else best, share)
 
@@ -91,8 +92,7 @@ def look_ahead(shot: MaskedFrames, folder: Path, tick: Tick) -> Outlook:
     """
     places = _Places(shot, walk(shot, folder, tick))
     holed = [frame for frame in shot.frames if shot.hole_box(frame) is not None]
-    unseen = {frame: places.unseen(frame) for frame in holed}
-    unseen = {frame: bits for frame, bits in unseen.items() if bits.any()}
+    unseen = {frame: bits for frame in holed if (bits := places.unseen(frame)) is not None}
     best, share = places.best_to_paint(unseen)
     return Outlook(places.size, sum(places.hole_count(frame) for frame in holed), unseen, best, share)
 
@@ -114,19 +114,19 @@ class _Places:
             self._from_first.append(_scaled(camera.between(frame - 1, frame) @ self._from_first[-1]))
         self._to_first = [np.asarray(np.linalg.pinv(motion), np.float64) for motion in self._from_first]
 
-    def unseen(self, frame: int) -> Bits:
-        """Hole pixels that no frame looked at shows."""
+    def unseen(self, frame: int) -> Bits | None:
+        """Hole pixels that no frame looked at shows; None where every one is seen."""
         missing = self._hole(frame)
         row, column = np.nonzero(missing)
         ways = (ladder(frame, self._frames, way, growth=_GROWTH) for way in (1, -1))
         near_first = (other for pair in zip_longest(*ways) for other in pair if other is not None)
         for other in chain(near_first, self._always):
             if not row.size:
-                break
+                return None
             seen = self._seen_in(other, frame, column, row)
             missing[row[seen], column[seen]] = False
             row, column = row[~seen], column[~seen]
-        return np.packbits(missing)
+        return _packed(missing) if row.size else None
 
     def hole_count(self, frame: int) -> int:
         """Small hole pixels of a frame."""
@@ -176,7 +176,7 @@ class _Places:
         """Where most of a small pixel is hole, and where any of it is."""
         height, width = self.size
         share = cv2.resize(mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
-        return np.packbits(share >= _HALF), np.packbits(share > 0)
+        return _packed(share >= _HALF), _packed(share > 0)
 
     def _hole(self, frame: int) -> Mask:
         return _unpacked(self._cover[frame - self._frames.start][0], self.size)
@@ -196,5 +196,10 @@ def _scaled(motion: Homography) -> Homography:
     return np.asarray(motion / motion[2, 2] if abs(motion[2, 2]) > 1e-9 else motion, np.float64)
 
 
+def _packed(mask: Mask) -> Bits:
+    return zlib.compress(np.packbits(mask).tobytes(), 1)
+
+
 def _unpacked(bits: Bits, size: tuple[int, int]) -> Mask:
-    return np.unpackbits(bits, count=size[0] * size[1]).reshape(size).astype(np.bool_)
+    packed = np.frombuffer(zlib.decompress(bits), np.uint8)
+    return np.unpackbits(packed, count=size[0] * size[1]).reshape(size).astype(np.bool_)

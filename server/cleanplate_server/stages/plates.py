@@ -41,8 +41,8 @@ class PlateCache:
         limit_bytes: plates beyond it are forgotten, the longest unused first; at least two are kept.
     """
 
-    LIMIT_COUNT = 64
-    """Plates kept where they are small: what engines ask for again, and no more however long the clip is."""
+    LIMIT_COUNT = 160
+    """Plates kept where they are small: as far as engines look to both sides, and no more however long the clip is."""
 
     def __init__(self, source: PlateSource, limit_bytes: int) -> None:
         self._source = source

@@ -14,7 +14,7 @@ Field = NDArray[np.float32]
 Weight = NDArray[np.float32]
 """float32 [h, w] in [0, 1]: how far a value is to be believed."""
 
-_MOST_PLACES = 1500
+_MOST_PLACES = 500
 
 
 @lru_cache(maxsize=16)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.camera import Homography, enlarge, frame_motion, shrink
-from cleanplate_server.models.protocols import MaskedFrames, Tick
+from cleanplate_server.models.embedded.camera import Gray, Homography, enlarge, frame_motion, shrink
+from cleanplate_server.models.protocols import Mask, MaskedFrames, Tick
 
 _BLOCK = 64
 _FILE = "camera-{:06d}.npy"
+_THREADS = 2
+"""Motions measured at once; decoding goes on beside them."""
 
 
 class CameraPath:
@@ -61,17 +66,34 @@ def walk(shot: MaskedFrames, folder: Path, tick: Tick) -> CameraPath:
 
 def _measure(shot: MaskedFrames, block: range, path: Path, tick: Tick) -> None:
     steps = np.tile(np.eye(3), (len(block), 1, 1))
-    previous = None
-    if block.start > shot.frames.start:
-        previous = shrink(shot.luma(block.start - 1), shot.mask(block.start - 1))
-    for index, frame in enumerate(block):
-        current = shrink(shot.luma(frame), shot.mask(frame))
-        if previous is not None:
-            motion = frame_motion(previous[0], current[0], previous_hole=previous[1], current_hole=current[1])
-            steps[index] = enlarge(motion, current[0].shape, shot.size)
-        previous = current
-        tick(frame)
+    first = max(shot.frames.start, block.start - 1)
+    with ThreadPoolExecutor(_THREADS, thread_name_prefix="survey") as threads:
+        begun: deque[tuple[int, Future[Homography]]] = deque()
+        previous = None
+        for frame in range(first, block.stop):
+            current = _Small(*shrink(shot.luma(frame), shot.mask(frame)))
+            if previous is not None:
+                begun.append((frame, threads.submit(_motion, previous, current)))
+            previous = current
+            while begun and (len(begun) > _THREADS or frame == block[-1]):
+                done, motion = begun.popleft()
+                steps[done - block.start] = enlarge(motion.result(), current.grey.shape, shot.size)
+                tick(done)
+            if frame == shot.frames.start:
+                tick(frame)
     _save(path, steps)
+
+
+@dataclass(frozen=True, eq=False)
+class _Small:
+    """A frame as motion is measured on: uint8 [h, w], and its hole, bool [h, w]."""
+
+    grey: Gray
+    hole: Mask
+
+
+def _motion(previous: _Small, current: _Small) -> Homography:
+    return frame_motion(previous.grey, current.grey, previous_hole=previous.hole, current_hole=current.hole)
 
 
 def _save(path: Path, array: NDArray[np.float64]) -> None:
