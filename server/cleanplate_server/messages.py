@@ -290,7 +290,7 @@ def take_to_message(take: Take) -> job_pb2.Take:
             name=use.info.name,
             licence=use.info.licence,
             commercial_use=use.info.commercial_use,
-            weights_sha256=use.weights_sha256,
+            weights_sha256=use.info.weights_sha256,
         )
         for use in take.engines
     ]

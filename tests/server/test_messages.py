@@ -252,7 +252,7 @@ def test_clip_tells_what_is_known_of_its_media(full: bool | None, wanted: int) -
 
 
 def test_take_tells_its_engines() -> None:
-    use = EngineUse("inpainter", EngineInfo("net", "CC-BY-NC-4.0", commercial_use=False, weights="net.pt"), "ab")
+    use = EngineUse("inpainter", EngineInfo("net", "CC-BY-NC-4.0", False, "net.pt", "ab"))
     message = take_to_message(Take(Path("/b.mov"), Path("/b.json"), None, 9, "", (use,)))
     assert (message.masks_path, message.engines[0].licence, message.engines[0].commercial_use) == (
         "",

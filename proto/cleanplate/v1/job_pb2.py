@@ -18,17 +18,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.rpc import status_pb2 as google_dot_rpc_dot_status__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63leanplate/v1/job.proto\x12\rcleanplate.v1\x1a\x19\x63leanplate/v1/media.proto\x1a\x1a\x63leanplate/v1/prompt.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"L\n\x10SubmitJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x04spec\x18\x02 \x01(\x0b\x32\x16.cleanplate.v1.JobSpec\"4\n\x11SubmitJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"1\n\x0eGetJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"M\n\x10ListJobsResponse\x12 \n\x04jobs\x18\x01 \x03(\x0b\x32\x12.cleanplate.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"3\n\x10WatchJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x11\x43\x61ncelJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\" \n\x10ResumeJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x11ResumeJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\"\xf7\x03\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.cleanplate.v1.Job.State\x12$\n\x04spec\x18\x03 \x01(\x0b\x32\x16.cleanplate.v1.JobSpec\x12,\n\x06stages\x18\x04 \x03(\x0b\x32\x1c.cleanplate.v1.StageProgress\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\x12!\n\x04take\x18\x06 \x01(\x0b\x32\x13.cleanplate.v1.Take\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x15memory_estimate_bytes\x18\n \x01(\x03\x12\r\n\x05notes\x18\x0b \x03(\t\"b\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\"\xd0\x03\n\x07JobSpec\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0cstream_index\x18\x02 \x01(\x05\x12(\n\x05range\x18\x03 \x01(\x0b\x32\x19.cleanplate.v1.FrameRange\x12\x30\n\x06remove\x18\x04 \x01(\x0b\x32\x1e.cleanplate.v1.RemoveOperationH\x00\x12.\n\x05track\x18\x05 \x01(\x0b\x32\x1d.cleanplate.v1.TrackOperationH\x00\x12,\n\x04\x66ill\x18\x06 \x01(\x0b\x32\x1c.cleanplate.v1.FillOperationH\x00\x12.\n\x05matte\x18\x07 \x01(\x0b\x32\x1d.cleanplate.v1.MatteOperationH\x00\x12%\n\x06output\x18\x08 \x01(\x0b\x32\x15.cleanplate.v1.Output\x12,\n\x07\x65ngines\x18\t \x03(\x0b\x32\x1b.cleanplate.v1.EngineChoice\x12%\n\x06\x65\x66\x66ort\x18\n \x01(\x0e\x32\x15.cleanplate.v1.Effort\x12.\n\rsequence_rate\x18\x0b \x01(\x0b\x32\x17.cleanplate.v1.RationalB\x0b\n\toperation\"\xb7\x02\n\x0fRemoveOperation\x12&\n\x07prompts\x18\x01 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\x12\x14\n\x07grow_px\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nfeather_px\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12/\n\x0c\x63lean_plates\x18\x04 \x03(\x0b\x32\x19.cleanplate.v1.CleanPlate\x12\x13\n\x0bwith_shadow\x18\x05 \x01(\x08\x12/\n\x08\x66ollowed\x18\x06 \x03(\x0b\x32\x1d.cleanplate.v1.FollowedObject\x12/\n\x07preview\x18\x07 \x01(\x0b\x32\x19.cleanplate.v1.FrameRangeH\x02\x88\x01\x01\x42\n\n\x08_grow_pxB\r\n\x0b_feather_pxB\n\n\x08_preview\"7\n\x0e\x46ollowedObject\x12\x11\n\tobject_id\x18\x01 \x01(\x05\x12\x12\n\nmasks_path\x18\x02 \x01(\t\")\n\nCleanPlate\x12\r\n\x05\x66rame\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\"Z\n\x0eTrackOperation\x12&\n\x07prompts\x18\x01 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\x12\x14\n\x07grow_px\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_grow_px\"\x9e\x01\n\rFillOperation\x12\x12\n\nmasks_path\x18\x01 \x01(\t\x12\x14\n\x07grow_px\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nfeather_px\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12/\n\x0c\x63lean_plates\x18\x04 \x03(\x0b\x32\x19.cleanplate.v1.CleanPlateB\n\n\x08_grow_pxB\r\n\x0b_feather_px\"8\n\x0eMatteOperation\x12&\n\x07prompts\x18\x01 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\"\x8c\x01\n\x06Output\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x63odec\x18\x02 \x01(\t\x12)\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x17.cleanplate.v1.Delivery\x12\x11\n\toverwrite\x18\x04 \x01(\x08\x12\x12\n\nomit_audio\x18\x05 \x01(\x08\x12\x13\n\x0bunseen_path\x18\x06 \x01(\t\"*\n\x0c\x45ngineChoice\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"h\n\rStageProgress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x18\n\x10\x64one_frame_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\x03\x12\x19\n\x11\x66rames_per_second\x18\x04 \x01(\x01\"\xd8\x01\n\x04Take\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x15\n\rmanifest_path\x18\x02 \x01(\t\x12\x12\n\nmasks_path\x18\x03 \x01(\t\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x03\x12\x16\n\x0estart_timecode\x18\x05 \x01(\t\x12)\n\x07\x65ngines\x18\x06 \x03(\x0b\x32\x18.cleanplate.v1.EngineUse\x12\x13\n\x0bunseen_path\x18\x07 \x01(\t\x12\x19\n\x0cunseen_share\x18\x08 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_unseen_share\"h\n\tEngineUse\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07licence\x18\x03 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x04 \x01(\x08\x12\x16\n\x0eweights_sha256\x18\x05 \x01(\t*W\n\x06\x45\x66\x66ort\x12\x16\n\x12\x45\x46\x46ORT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x46\x46ORT_FAST\x10\x01\x12\x13\n\x0f\x45\x46\x46ORT_BALANCED\x10\x02\x12\x0f\n\x0b\x45\x46\x46ORT_BEST\x10\x03*`\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45LIVERY_PLATE\x10\x01\x12\x12\n\x0e\x44\x45LIVERY_PATCH\x10\x02\x12\x12\n\x0e\x44\x45LIVERY_MATTE\x10\x03\x32\xdf\x03\n\nJobService\x12N\n\tSubmitJob\x12\x1f.cleanplate.v1.SubmitJobRequest\x1a .cleanplate.v1.SubmitJobResponse\x12\x45\n\x06GetJob\x12\x1c.cleanplate.v1.GetJobRequest\x1a\x1d.cleanplate.v1.GetJobResponse\x12K\n\x08ListJobs\x12\x1e.cleanplate.v1.ListJobsRequest\x1a\x1f.cleanplate.v1.ListJobsResponse\x12M\n\x08WatchJob\x12\x1e.cleanplate.v1.WatchJobRequest\x1a\x1f.cleanplate.v1.WatchJobResponse0\x01\x12N\n\tCancelJob\x12\x1f.cleanplate.v1.CancelJobRequest\x1a .cleanplate.v1.CancelJobResponse\x12N\n\tResumeJob\x12\x1f.cleanplate.v1.ResumeJobRequest\x1a .cleanplate.v1.ResumeJobResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63leanplate/v1/job.proto\x12\rcleanplate.v1\x1a\x19\x63leanplate/v1/media.proto\x1a\x1a\x63leanplate/v1/prompt.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"L\n\x10SubmitJobRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12$\n\x04spec\x18\x02 \x01(\x0b\x32\x16.cleanplate.v1.JobSpec\"4\n\x11SubmitJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\"\x1d\n\rGetJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"1\n\x0eGetJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\"8\n\x0fListJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"M\n\x10ListJobsResponse\x12 \n\x04jobs\x18\x01 \x03(\x0b\x32\x12.cleanplate.v1.Job\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x1f\n\x0fWatchJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"3\n\x10WatchJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\" \n\x10\x43\x61ncelJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x11\x43\x61ncelJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\" \n\x10ResumeJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"4\n\x11ResumeJobResponse\x12\x1f\n\x03job\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Job\"\x9d\x04\n\x03Job\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x05state\x18\x02 \x01(\x0e\x32\x18.cleanplate.v1.Job.State\x12$\n\x04spec\x18\x03 \x01(\x0b\x32\x16.cleanplate.v1.JobSpec\x12,\n\x06stages\x18\x04 \x03(\x0b\x32\x1c.cleanplate.v1.StageProgress\x12!\n\x05\x65rror\x18\x05 \x01(\x0b\x32\x12.google.rpc.Status\x12!\n\x04take\x18\x06 \x01(\x0b\x32\x13.cleanplate.v1.Take\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1d\n\x15memory_estimate_bytes\x18\n \x01(\x03\x12\r\n\x05notes\x18\x0b \x03(\t\x12$\n\x1c\x64\x65vice_memory_estimate_bytes\x18\x0c \x01(\x03\"b\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07PENDING\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\"\xd0\x03\n\x07JobSpec\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x14\n\x0cstream_index\x18\x02 \x01(\x05\x12(\n\x05range\x18\x03 \x01(\x0b\x32\x19.cleanplate.v1.FrameRange\x12\x30\n\x06remove\x18\x04 \x01(\x0b\x32\x1e.cleanplate.v1.RemoveOperationH\x00\x12.\n\x05track\x18\x05 \x01(\x0b\x32\x1d.cleanplate.v1.TrackOperationH\x00\x12,\n\x04\x66ill\x18\x06 \x01(\x0b\x32\x1c.cleanplate.v1.FillOperationH\x00\x12.\n\x05matte\x18\x07 \x01(\x0b\x32\x1d.cleanplate.v1.MatteOperationH\x00\x12%\n\x06output\x18\x08 \x01(\x0b\x32\x15.cleanplate.v1.Output\x12,\n\x07\x65ngines\x18\t \x03(\x0b\x32\x1b.cleanplate.v1.EngineChoice\x12%\n\x06\x65\x66\x66ort\x18\n \x01(\x0e\x32\x15.cleanplate.v1.Effort\x12.\n\rsequence_rate\x18\x0b \x01(\x0b\x32\x17.cleanplate.v1.RationalB\x0b\n\toperation\"\xb7\x02\n\x0fRemoveOperation\x12&\n\x07prompts\x18\x01 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\x12\x14\n\x07grow_px\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nfeather_px\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12/\n\x0c\x63lean_plates\x18\x04 \x03(\x0b\x32\x19.cleanplate.v1.CleanPlate\x12\x13\n\x0bwith_shadow\x18\x05 \x01(\x08\x12/\n\x08\x66ollowed\x18\x06 \x03(\x0b\x32\x1d.cleanplate.v1.FollowedObject\x12/\n\x07preview\x18\x07 \x01(\x0b\x32\x19.cleanplate.v1.FrameRangeH\x02\x88\x01\x01\x42\n\n\x08_grow_pxB\r\n\x0b_feather_pxB\n\n\x08_preview\"7\n\x0e\x46ollowedObject\x12\x11\n\tobject_id\x18\x01 \x01(\x05\x12\x12\n\nmasks_path\x18\x02 \x01(\t\")\n\nCleanPlate\x12\r\n\x05\x66rame\x18\x01 \x01(\x03\x12\x0c\n\x04path\x18\x02 \x01(\t\"Z\n\x0eTrackOperation\x12&\n\x07prompts\x18\x01 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\x12\x14\n\x07grow_px\x18\x02 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_grow_px\"\x9e\x01\n\rFillOperation\x12\x12\n\nmasks_path\x18\x01 \x01(\t\x12\x14\n\x07grow_px\x18\x02 \x01(\x05H\x00\x88\x01\x01\x12\x17\n\nfeather_px\x18\x03 \x01(\x05H\x01\x88\x01\x01\x12/\n\x0c\x63lean_plates\x18\x04 \x03(\x0b\x32\x19.cleanplate.v1.CleanPlateB\n\n\x08_grow_pxB\r\n\x0b_feather_px\"8\n\x0eMatteOperation\x12&\n\x07prompts\x18\x01 \x03(\x0b\x32\x15.cleanplate.v1.Prompt\"\x8c\x01\n\x06Output\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\r\n\x05\x63odec\x18\x02 \x01(\t\x12)\n\x08\x64\x65livery\x18\x03 \x01(\x0e\x32\x17.cleanplate.v1.Delivery\x12\x11\n\toverwrite\x18\x04 \x01(\x08\x12\x12\n\nomit_audio\x18\x05 \x01(\x08\x12\x13\n\x0bunseen_path\x18\x06 \x01(\t\"*\n\x0c\x45ngineChoice\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"h\n\rStageProgress\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x18\n\x10\x64one_frame_count\x18\x02 \x01(\x03\x12\x13\n\x0b\x66rame_count\x18\x03 \x01(\x03\x12\x19\n\x11\x66rames_per_second\x18\x04 \x01(\x01\"\xd8\x01\n\x04Take\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x15\n\rmanifest_path\x18\x02 \x01(\t\x12\x12\n\nmasks_path\x18\x03 \x01(\t\x12\x13\n\x0b\x66rame_count\x18\x04 \x01(\x03\x12\x16\n\x0estart_timecode\x18\x05 \x01(\t\x12)\n\x07\x65ngines\x18\x06 \x03(\x0b\x32\x18.cleanplate.v1.EngineUse\x12\x13\n\x0bunseen_path\x18\x07 \x01(\t\x12\x19\n\x0cunseen_share\x18\x08 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_unseen_share\"h\n\tEngineUse\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07licence\x18\x03 \x01(\t\x12\x16\n\x0e\x63ommercial_use\x18\x04 \x01(\x08\x12\x16\n\x0eweights_sha256\x18\x05 \x01(\t*W\n\x06\x45\x66\x66ort\x12\x16\n\x12\x45\x46\x46ORT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x45\x46\x46ORT_FAST\x10\x01\x12\x13\n\x0f\x45\x46\x46ORT_BALANCED\x10\x02\x12\x0f\n\x0b\x45\x46\x46ORT_BEST\x10\x03*`\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x44\x45LIVERY_PLATE\x10\x01\x12\x12\n\x0e\x44\x45LIVERY_PATCH\x10\x02\x12\x12\n\x0e\x44\x45LIVERY_MATTE\x10\x03\x32\xdf\x03\n\nJobService\x12N\n\tSubmitJob\x12\x1f.cleanplate.v1.SubmitJobRequest\x1a .cleanplate.v1.SubmitJobResponse\x12\x45\n\x06GetJob\x12\x1c.cleanplate.v1.GetJobRequest\x1a\x1d.cleanplate.v1.GetJobResponse\x12K\n\x08ListJobs\x12\x1e.cleanplate.v1.ListJobsRequest\x1a\x1f.cleanplate.v1.ListJobsResponse\x12M\n\x08WatchJob\x12\x1e.cleanplate.v1.WatchJobRequest\x1a\x1f.cleanplate.v1.WatchJobResponse0\x01\x12N\n\tCancelJob\x12\x1f.cleanplate.v1.CancelJobRequest\x1a .cleanplate.v1.CancelJobResponse\x12N\n\tResumeJob\x12\x1f.cleanplate.v1.ResumeJobRequest\x1a .cleanplate.v1.ResumeJobResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'cleanplate.v1.job_pb2', _globals)
 if _descriptor._USE_C_DESCRIPTORS == False:
   DESCRIPTOR._options = None
-  _globals['_EFFORT']._serialized_start=3084
-  _globals['_EFFORT']._serialized_end=3171
-  _globals['_DELIVERY']._serialized_start=3173
-  _globals['_DELIVERY']._serialized_end=3269
+  _globals['_EFFORT']._serialized_start=3122
+  _globals['_EFFORT']._serialized_end=3209
+  _globals['_DELIVERY']._serialized_start=3211
+  _globals['_DELIVERY']._serialized_end=3307
   _globals['_SUBMITJOBREQUEST']._serialized_start=155
   _globals['_SUBMITJOBREQUEST']._serialized_end=231
   _globals['_SUBMITJOBRESPONSE']._serialized_start=233
@@ -54,33 +54,33 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_RESUMEJOBRESPONSE']._serialized_start=714
   _globals['_RESUMEJOBRESPONSE']._serialized_end=766
   _globals['_JOB']._serialized_start=769
-  _globals['_JOB']._serialized_end=1272
-  _globals['_JOB_STATE']._serialized_start=1174
-  _globals['_JOB_STATE']._serialized_end=1272
-  _globals['_JOBSPEC']._serialized_start=1275
-  _globals['_JOBSPEC']._serialized_end=1739
-  _globals['_REMOVEOPERATION']._serialized_start=1742
-  _globals['_REMOVEOPERATION']._serialized_end=2053
-  _globals['_FOLLOWEDOBJECT']._serialized_start=2055
-  _globals['_FOLLOWEDOBJECT']._serialized_end=2110
-  _globals['_CLEANPLATE']._serialized_start=2112
-  _globals['_CLEANPLATE']._serialized_end=2153
-  _globals['_TRACKOPERATION']._serialized_start=2155
-  _globals['_TRACKOPERATION']._serialized_end=2245
-  _globals['_FILLOPERATION']._serialized_start=2248
-  _globals['_FILLOPERATION']._serialized_end=2406
-  _globals['_MATTEOPERATION']._serialized_start=2408
-  _globals['_MATTEOPERATION']._serialized_end=2464
-  _globals['_OUTPUT']._serialized_start=2467
-  _globals['_OUTPUT']._serialized_end=2607
-  _globals['_ENGINECHOICE']._serialized_start=2609
-  _globals['_ENGINECHOICE']._serialized_end=2651
-  _globals['_STAGEPROGRESS']._serialized_start=2653
-  _globals['_STAGEPROGRESS']._serialized_end=2757
-  _globals['_TAKE']._serialized_start=2760
-  _globals['_TAKE']._serialized_end=2976
-  _globals['_ENGINEUSE']._serialized_start=2978
-  _globals['_ENGINEUSE']._serialized_end=3082
-  _globals['_JOBSERVICE']._serialized_start=3272
-  _globals['_JOBSERVICE']._serialized_end=3751
+  _globals['_JOB']._serialized_end=1310
+  _globals['_JOB_STATE']._serialized_start=1212
+  _globals['_JOB_STATE']._serialized_end=1310
+  _globals['_JOBSPEC']._serialized_start=1313
+  _globals['_JOBSPEC']._serialized_end=1777
+  _globals['_REMOVEOPERATION']._serialized_start=1780
+  _globals['_REMOVEOPERATION']._serialized_end=2091
+  _globals['_FOLLOWEDOBJECT']._serialized_start=2093
+  _globals['_FOLLOWEDOBJECT']._serialized_end=2148
+  _globals['_CLEANPLATE']._serialized_start=2150
+  _globals['_CLEANPLATE']._serialized_end=2191
+  _globals['_TRACKOPERATION']._serialized_start=2193
+  _globals['_TRACKOPERATION']._serialized_end=2283
+  _globals['_FILLOPERATION']._serialized_start=2286
+  _globals['_FILLOPERATION']._serialized_end=2444
+  _globals['_MATTEOPERATION']._serialized_start=2446
+  _globals['_MATTEOPERATION']._serialized_end=2502
+  _globals['_OUTPUT']._serialized_start=2505
+  _globals['_OUTPUT']._serialized_end=2645
+  _globals['_ENGINECHOICE']._serialized_start=2647
+  _globals['_ENGINECHOICE']._serialized_end=2689
+  _globals['_STAGEPROGRESS']._serialized_start=2691
+  _globals['_STAGEPROGRESS']._serialized_end=2795
+  _globals['_TAKE']._serialized_start=2798
+  _globals['_TAKE']._serialized_end=3014
+  _globals['_ENGINEUSE']._serialized_start=3016
+  _globals['_ENGINEUSE']._serialized_end=3120
+  _globals['_JOBSERVICE']._serialized_start=3310
+  _globals['_JOBSERVICE']._serialized_end=3789
 # @@protoc_insertion_point(module_scope)

@@ -355,12 +355,15 @@ class Job(google.protobuf.message.Message):
     END_TIME_FIELD_NUMBER: builtins.int
     MEMORY_ESTIMATE_BYTES_FIELD_NUMBER: builtins.int
     NOTES_FIELD_NUMBER: builtins.int
+    DEVICE_MEMORY_ESTIMATE_BYTES_FIELD_NUMBER: builtins.int
     name: builtins.str
     """`jobs/ID`, given by the server."""
     state: global___Job.State.ValueType
     """Refused on input."""
     memory_estimate_bytes: builtins.int
     """Host memory that it is expected to need at most, told before it starts."""
+    device_memory_estimate_bytes: builtins.int
+    """Memory of the GPU that it is expected to need at most, told before it starts; 0 where it works without one."""
     @property
     def spec(self) -> global___JobSpec:
         """What to do."""
@@ -407,9 +410,10 @@ class Job(google.protobuf.message.Message):
         end_time: google.protobuf.timestamp_pb2.Timestamp | None = ...,
         memory_estimate_bytes: builtins.int = ...,
         notes: collections.abc.Iterable[builtins.str] | None = ...,
+        device_memory_estimate_bytes: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "spec", b"spec", "start_time", b"start_time", "take", b"take"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "end_time", b"end_time", "error", b"error", "memory_estimate_bytes", b"memory_estimate_bytes", "name", b"name", "notes", b"notes", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "take", b"take"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["create_time", b"create_time", "device_memory_estimate_bytes", b"device_memory_estimate_bytes", "end_time", b"end_time", "error", b"error", "memory_estimate_bytes", b"memory_estimate_bytes", "name", b"name", "notes", b"notes", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "take", b"take"]) -> None: ...
 
 global___Job = Job
 

@@ -73,7 +73,9 @@ class Report:
             rule = "" if model.commercial_use else ", no commercial use"
             self.say(f"{model.kind:<11} {model.name} on {model.device or 'cpu'} ({model.licence}{rule})")
         if job.memory_estimate_bytes:
-            self.say(f"memory      {readable_bytes(job.memory_estimate_bytes)} at most")
+            device = job.device_memory_estimate_bytes
+            beside = f", and {readable_bytes(device)} of the GPU's" if device else ""
+            self.say(f"memory      {readable_bytes(job.memory_estimate_bytes)} at most{beside}")
 
     @contextmanager
     def progress(self) -> Iterator[JobView]:

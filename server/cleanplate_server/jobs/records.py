@@ -16,12 +16,14 @@ class JobRequest:
         request_id: the caller's, empty for none.
         request_sha256: of the spec as the caller sent it, to tell a repeated request from a reused name.
         memory_estimate_bytes: host memory that the job is expected to need at most.
+        device_memory_estimate_bytes: the same of the GPU; 0 without one.
     """
 
     spec: bytes
     request_id: str = ""
     request_sha256: str = ""
     memory_estimate_bytes: int = 0
+    device_memory_estimate_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,8 @@ class JobRecord:
         error: serialised ``google.rpc.Status``, of a failed job.
         take: serialised ``Take``, of a succeeded job.
         create_ns, start_ns, end_ns: nanoseconds since 1970 UTC; 0 when it has not happened.
-        memory_estimate_bytes: told before it starts.
+        memory_estimate_bytes: of the host, told before it starts.
+        device_memory_estimate_bytes: of the GPU, told before it starts.
         cancel_requested: somebody asked to stop it.
         version: grows with every change.
         stages: in the order in which they ran.
@@ -71,6 +74,7 @@ class JobRecord:
     start_ns: int
     end_ns: int
     memory_estimate_bytes: int
+    device_memory_estimate_bytes: int
     cancel_requested: bool
     version: int
     stages: tuple[StageRow, ...] = ()

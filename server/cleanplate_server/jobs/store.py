@@ -16,11 +16,11 @@ from cleanplate_server.jobs.states import JobState, check_move
 
 _SELECT_JOBS = (
     "SELECT number, id, state, spec, error, take, create_ns, start_ns, end_ns, memory_estimate_bytes,"
-    " cancel_requested, version FROM jobs "
+    " device_memory_estimate_bytes, cancel_requested, version FROM jobs "
 )
-_JobRow = tuple[int, str, str, bytes, bytes | None, bytes | None, int, int | None, int | None, int, int, int]
+_JobRow = tuple[int, str, str, bytes, bytes | None, bytes | None, int, int | None, int | None, int, int, int, int]
 
-_VERSION = 1
+_VERSION = 2
 _BUSY_SECONDS = 10.0
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -36,6 +36,7 @@ CREATE TABLE jobs (
     start_ns INTEGER,
     end_ns INTEGER,
     memory_estimate_bytes INTEGER NOT NULL,
+    device_memory_estimate_bytes INTEGER NOT NULL DEFAULT 0,
     cancel_requested INTEGER NOT NULL DEFAULT 0,
     version INTEGER NOT NULL DEFAULT 1
 );
@@ -50,6 +51,8 @@ CREATE TABLE windows (
     PRIMARY KEY (job, stage, window)
 );
 """
+
+_FROM_VERSION_1 = "ALTER TABLE jobs ADD COLUMN device_memory_estimate_bytes INTEGER NOT NULL DEFAULT 0"
 
 
 class JobStore:
@@ -99,8 +102,8 @@ class JobStore:
                 return known
             job_id = secrets.token_hex(6)
             connection.execute(
-                "INSERT INTO jobs (id, request_id, request_sha256, state, spec, create_ns, memory_estimate_bytes)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO jobs (id, request_id, request_sha256, state, spec, create_ns, memory_estimate_bytes,"
+                " device_memory_estimate_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     job_id,
                     request.request_id or None,
@@ -109,6 +112,7 @@ class JobStore:
                     request.spec,
                     time.time_ns(),
                     request.memory_estimate_bytes,
+                    request.device_memory_estimate_bytes,
                 ),
             )
             return self.get(job_id)
@@ -285,6 +289,9 @@ class JobStore:
             if version == 0:
                 for statement in _SCHEMA.split(";"):
                     connection.execute(statement)
+            if version == 1:
+                connection.execute(_FROM_VERSION_1)
+            if version < _VERSION:
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
 
     @contextmanager
@@ -321,9 +328,10 @@ class JobStore:
             return [self._record(row) for row in rows]
 
     def _record(
-        self, row: tuple[int, str, str, bytes, bytes | None, bytes | None, int, int, int, int, int, int]
+        self, row: tuple[int, str, str, bytes, bytes | None, bytes | None, int, int, int, int, int, int, int]
     ) -> JobRecord:
-        number, job_id, state, spec, error, take, create_ns, start_ns, end_ns, memory, cancelled, version = row
+        number, job_id, state, spec, error, take = row[:6]
+        create_ns, start_ns, end_ns, memory, on_device, cancelled, version = row[6:]
         stages = self._connection.execute(
             "SELECT stage, done, total, frames_per_second FROM stages WHERE job = ? ORDER BY place", (job_id,)
         ).fetchall()
@@ -341,6 +349,7 @@ class JobStore:
             start_ns or 0,
             end_ns or 0,
             memory,
+            on_device,
             bool(cancelled),
             version,
             tuple(StageRow(str(name), int(done), int(total), float(speed)) for name, done, total, speed in stages),

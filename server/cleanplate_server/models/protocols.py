@@ -179,12 +179,14 @@ class EngineInfo:
         licence: SPDX name of the weights' licence (of the code's, where there are none).
         commercial_use: whether that licence allows it.
         weights: file name in the manifest, empty when none are needed.
+        weights_sha256: of the files that were loaded, in that order; empty before they are.
     """
 
     name: str
     licence: str = "Apache-2.0"
     commercial_use: bool = True
     weights: str = ""
+    weights_sha256: str = ""
 
 
 class Frames(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -79,6 +79,7 @@ class EngineStatus:
         available: whether it can run now.
         reason: one sentence that says why not; empty when it can.
         device: where it would run, ``cpu`` or ``cuda:0``.
+        weights_bytes: of the files that it loads.
     """
 
     kind: EngineKind
@@ -86,6 +87,7 @@ class EngineStatus:
     available: bool
     reason: str = ""
     device: str = "cpu"
+    weights_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -216,6 +218,14 @@ class Registry:
         """The named propagator, or the preferred one; ``name`` may say how long it learns: ``osvos:updates=200``."""
         return self._pick("propagator", self._propagators, name, effort)
 
+    def filling(self, name: str = "") -> EngineStatus:
+        """The named inpainter, or the preferred one, as it would run; loads nothing.
+
+        Raises:
+            EngineError: none can run.
+        """
+        return self._chosen("inpainter", self._statuses("inpainter", self._inpainters), name)
+
     def inpainter(self, name: str = "", effort: Effort = "balanced") -> Inpainter:
         """The named inpainter, or the preferred one."""
         return self._pick("inpainter", self._inpainters, name, effort)
@@ -257,7 +267,9 @@ class Registry:
             reason = _absence(absent, self._store.folder if self._store else None)
             return EngineStatus(kind, entry.info, available=False, reason=reason)
         try:
-            return EngineStatus(kind, entry.info, available=True, device=resolve_device(self._place.device))
+            device = resolve_device(self._place.device)
+            size = sum(self._store.size_bytes(row) for row in entry.rows) if self._store else 0
+            return EngineStatus(kind, entry.info, available=True, device=device, weights_bytes=size)
         except EngineError as error:
             return EngineStatus(kind, entry.info, available=False, reason=str(error))
 
@@ -287,6 +299,12 @@ class Registry:
             )
         raise EngineError(f"no {kind} can run here; see `cleanplate models`")
 
+    def _hashed(self, info: EngineInfo, rows: Sequence[WeightsRow]) -> EngineInfo:
+        """With the hashes of files that were just found usable."""
+        assert self._store
+        records = [self._store.record(row) for row in rows]
+        return replace(info, weights_sha256=" + ".join(record.sha256 for record in records if record))
+
     def _sam(self, row: WeightsRow) -> _Entry[Segmenter]:
         info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
 
@@ -295,7 +313,9 @@ class Registry:
             from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
 
             assert self._store
-            return SamSegmenter(load_original(row.name, self._store.usable(row), device=device), info)
+            return SamSegmenter(
+                load_original(row.name, self._store.usable(row), device=device), self._hashed(info, (row,))
+            )
 
         return _Entry(info, build, (row,))
 
@@ -309,7 +329,7 @@ class Registry:
 
             assert self._store
             images = load_images(row.name, self._store.usable(row), device=device)
-            return SamSegmenter(LibraryNetwork(images), info)
+            return SamSegmenter(LibraryNetwork(images), self._hashed(info, (row,)))
 
         return _Entry(info, build, (row,), extra="sam2")
 
@@ -321,7 +341,9 @@ class Registry:
             from cleanplate_server.models.networks.sam.propagator import SamPropagator
 
             assert self._store
-            return SamPropagator(load_tracks(row.name, self._store.usable(row), device=device), info)
+            return SamPropagator(
+                load_tracks(row.name, self._store.usable(row), device=device), self._hashed(info, (row,))
+            )
 
         return _Entry(info, build, (row,), extra="sam2")
 
@@ -334,7 +356,7 @@ class Registry:
 
             assert self._store
             network = load_association(row.name, self._store.usable(row), device=device)
-            return AssociationPropagator(network, info, effort=effort)
+            return AssociationPropagator(network, self._hashed(info, (row,)), effort=effort)
 
         return _Entry(info, build, (row,))
 
@@ -345,7 +367,9 @@ class Registry:
             from cleanplate_server.models.networks.propagators import load_osvos  # torch takes seconds to import
 
             assert self._store
-            return load_osvos(self._store.usable(row), info, device=device, effort=effort, updates=updates)
+            return load_osvos(
+                self._store.usable(row), self._hashed(info, (row,)), device=device, effort=effort, updates=updates
+            )
 
         return _Entry(info, build, (row,), build_trained=build)
 
@@ -359,7 +383,7 @@ class Registry:
 
             assert self._store
             checkpoints = [self._store.usable(row) for row in rows]
-            return load_inpainter(info, checkpoints, device=device, effort=effort)
+            return load_inpainter(self._hashed(info, rows), checkpoints, device=device, effort=effort)
 
         return _Entry(info, build, tuple(rows))
 
@@ -373,10 +397,12 @@ class Registry:
             if settings:
                 from cleanplate_server.models.networks.grounding_dino import GroundingDinoFinder, load_grounding_dino
 
-                return GroundingDinoFinder(load_grounding_dino(checkpoint, *settings, device=device), info)
+                return GroundingDinoFinder(
+                    load_grounding_dino(checkpoint, *settings, device=device), self._hashed(info, rows)
+                )
             from cleanplate_server.models.networks.mask_rcnn import MaskRcnnFinder, load_mask_rcnn
 
-            return MaskRcnnFinder(load_mask_rcnn(own.name, checkpoint, device=device), info)
+            return MaskRcnnFinder(load_mask_rcnn(own.name, checkpoint, device=device), self._hashed(info, rows))
 
         return _Entry(info, build, tuple(rows), "names" if others else "")
 

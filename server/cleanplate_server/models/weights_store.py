@@ -76,6 +76,10 @@ class WeightsStore:
         """Where a row's file lies, or would."""
         return self._folder / row.file
 
+    def size_bytes(self, row: WeightsRow) -> int:
+        """Bytes of a row's files that are there."""
+        return _measure(row, self.path(row))[0]
+
     def record(self, row: WeightsRow) -> Record | None:
         """What is known of a row's file; None when it is not there, or not as it was when it was hashed."""
         known = self._records().get(row.file)

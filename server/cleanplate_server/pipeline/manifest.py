@@ -48,7 +48,7 @@ def write_manifest(
         "effort": spec.effort,
         "delivery": spec.output.delivery,
         "codec": codec,
-        "engines": [{"kind": use.kind, "weights_sha256": use.weights_sha256, **asdict(use.info)} for use in engines],
+        "engines": [{"kind": use.kind, **asdict(use.info)} for use in engines],
         "unseen": {"share": unseen[0], "maps": unseen[1]},
         "notes": list(notes),
     }

@@ -6,6 +6,7 @@ import cv2
 
 from cleanplate_server.clip import Media
 from cleanplate_server.config import Settings
+from cleanplate_server.models.networks.filling.needs import MemoryNeed, fill_need
 from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.pipeline.fill import fill
 from cleanplate_server.pipeline.job import PLATE_CACHE_BYTES, Job
@@ -35,6 +36,23 @@ def estimate_memory_bytes(media: Media) -> int:
     plates = min(PLATE_CACHE_BYTES, PlateCache.LIMIT_COUNT * media.plate_bytes)
     pieces = min(_ENGINE_CACHE_BYTES, _ENGINE_CACHE_COUNT * 13 * pixels)
     return _PROGRAM_BYTES + plates + pieces + _ENGINE_BYTES_PER_PIXEL * pixels
+
+
+def fill_memory(registry: Registry, media: Media, spec: JobSpec) -> MemoryNeed:
+    """What the engine that will fill needs beside that; nothing where none fills, or where it is the embedded one.
+
+    Raises:
+        EngineError: none can run.
+    """
+    fills = isinstance(spec.operation, RemoveOperation | FillOperation) and spec.output.delivery != "matte"
+    if not fills:
+        return MemoryNeed()
+    status = registry.filling(spec.engines.get("inpainter", ""))
+    if not status.info.weights:
+        return MemoryNeed()
+    return fill_need(
+        status.info.name, media.size, spec.effort, device=status.device, weights_bytes=status.weights_bytes
+    )  # fmt: skip
 
 
 def run_job(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:

@@ -138,7 +138,6 @@ class EngineUse:
 
     kind: EngineKind
     info: EngineInfo
-    weights_sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import StateError
 from cleanplate_server.messages import clean_plates_of, prompts_of
+from cleanplate_server.models.networks.filling.needs import MemoryNeed
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import check_prompt_frames, clip_range
-from cleanplate_server.pipeline.run import estimate_memory_bytes
+from cleanplate_server.pipeline.run import estimate_memory_bytes, fill_memory
 from cleanplate_server.pipeline.spec import FillOperation, JobSpec, Output, RemoveOperation
 from cleanplate_server.stages.decode import probe
 from cleanplate_server.stages.encode import Target, check_target, choose_codec, delivery_format
@@ -17,7 +20,7 @@ from cleanplate_server.stages.segment import check_prompt
 from cleanplate_server.stages.unseen import check_maps_folder
 
 
-def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
+def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> MemoryNeed:
     """Refuses a job that cannot work: media, range, prompts, masks, clean plates, engines, target, memory.
 
     Args:
@@ -26,7 +29,7 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
         memory_bytes: host memory that a job may need.
 
     Returns:
-        Host memory in bytes that the job is expected to need at most.
+        What the job is expected to need at most.
 
     Raises:
         InputError, NotFoundError, AccessError, StateError: the first thing that is wrong.
@@ -46,7 +49,8 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> int:
     check_clean_plates(clean_plates_of(spec.operation), clip)
     if not (isinstance(spec.operation, RemoveOperation) and spec.operation.preview is not None):
         _check_output(spec.output, media)
-    return _check_memory(estimate_memory_bytes(media), memory_bytes)
+    need = fill_memory(registry, media, spec)
+    return _check_memory(replace(need, host_bytes=need.host_bytes + estimate_memory_bytes(media)), memory_bytes)
 
 
 def _check_output(output: Output, media: Media) -> None:
@@ -57,7 +61,8 @@ def _check_output(output: Output, media: Media) -> None:
     delivery_format(codec, media, output.delivery)
 
 
-def _check_memory(needed_bytes: int, allowed_bytes: int) -> int:
+def _check_memory(need: MemoryNeed, allowed_bytes: int) -> MemoryNeed:
+    needed_bytes = need.host_bytes
     if needed_bytes > allowed_bytes:
         raise StateError(
             f"the job needs up to {needed_bytes / 2**30:.1f} GiB of memory and the server may use"
@@ -65,4 +70,4 @@ def _check_memory(needed_bytes: int, allowed_bytes: int) -> int:
             reason="NOT_ENOUGH_MEMORY",
             metadata={"needed_bytes": str(needed_bytes), "allowed_bytes": str(allowed_bytes)},
         )
-    return needed_bytes
+    return need

@@ -98,6 +98,7 @@ def job_to_message(record: JobRecord) -> job_pb2.Job:
         start_time=_timestamp(record.start_ns),
         end_time=_timestamp(record.end_ns),
         memory_estimate_bytes=record.memory_estimate_bytes,
+        device_memory_estimate_bytes=record.device_memory_estimate_bytes,
         notes=record.notes,
     )
 

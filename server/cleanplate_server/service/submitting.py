@@ -56,9 +56,9 @@ class Submitter:
             InputError, NotFoundError, AccessError, StateError: it cannot work.
         """
         spec = spec_from_message(message, admit=self._folders.admit)
-        estimate = check_job(spec, self._registry, memory_bytes=self._memory_bytes)
+        need = check_job(spec, self._registry, memory_bytes=self._memory_bytes)
         stored = spec_to_message(spec).SerializeToString()
-        return self._manager.submit(JobRequest(stored, request_id, _digest(asked), estimate))
+        return self._manager.submit(JobRequest(stored, request_id, _digest(asked), need.host_bytes, need.device_bytes))
 
 
 def _digest(asked: bytes) -> str:

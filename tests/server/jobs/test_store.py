@@ -99,6 +99,20 @@ def test_open_store_of_a_newer_program_is_refused(tmp_path: Path) -> None:
         JobStore(tmp_path)
 
 
+def test_store_of_an_earlier_version_is_read_and_goes_on(store: JobStore, tmp_path: Path) -> None:
+    old = store.submit(JobRequest(b"spec"))
+    store.close()
+    connection = sqlite3.connect(tmp_path / "jobs.sqlite")
+    connection.execute("ALTER TABLE jobs DROP COLUMN device_memory_estimate_bytes")
+    connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    again = JobStore(tmp_path)
+    assert again.get(old.job_id) == old
+    new = again.submit(JobRequest(b"spec", memory_estimate_bytes=5, device_memory_estimate_bytes=7))
+    assert (new.memory_estimate_bytes, new.device_memory_estimate_bytes) == (5, 7)
+    again.close()
+
+
 def test_open_store_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "jobs.sqlite").write_bytes(b"no database at all" * 100)
     with pytest.raises(StateError, match="cannot be used"):

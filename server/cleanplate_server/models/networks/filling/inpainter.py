@@ -166,7 +166,7 @@ class NetworkFiller:
         total, mass = np.zeros((*near.size, 3), np.float64), 0.0
         for window, region in zip(windows, regions, strict=True):
             weight = window.weight(frame)
-            total += weight * region.enlarge(self._filled(window, region)[frame], near)
+            total += weight * region.enlarge(self._filled(frame, window, region), near)
             mass += weight
         fill = (total / mass).astype(np.float32)
         plate = self._plan.curve.show(self._shot.rgb(frame, near))
@@ -205,14 +205,14 @@ class NetworkFiller:
 
         return plan_region(holes, self._shot.size, self._traits.sizes, fits=fits)
 
-    def _filled(self, window: ShotWindow, region: Region) -> dict[int, RGB]:
-        """The local frames that have a hole, as the network made them; the last few windows are kept."""
-        if window.centre not in self._done:
+    def _filled(self, frame: int, window: ShotWindow, region: Region) -> RGB:
+        """A local frame as the network made it; those of the last few windows are kept until they are asked for."""
+        if frame not in self._done.get(window.centre, {}):
             self._done[window.centre] = self._run(window, region)
             while len(self._done) > self._kept_windows:
                 self._done.popitem(last=False)
         self._done.move_to_end(window.centre)
-        return self._done[window.centre]
+        return self._done[window.centre].pop(frame)
 
     def _run(self, window: ShotWindow, region: Region) -> dict[int, RGB]:
         local = [*window.local, *[window.local[-1]] * (self._traits.least_local - len(window.local))]

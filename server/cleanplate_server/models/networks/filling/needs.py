@@ -1,0 +1,66 @@
+"""How much memory a fill network needs, told before anything is loaded; the formula that regions are fitted by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cleanplate_server.models.networks.filling.budget import device_budget
+from cleanplate_server.models.networks.filling.regions import Size
+from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS
+from cleanplate_server.models.networks.filling.traits import TRAITS, WindowTraits
+from cleanplate_server.models.protocols import Effort
+
+_LIBRARY_BYTES = 672 << 20
+"""PyTorch with what it loads; measured on a CPU."""
+_DRIVER_BYTES = 2 << 30
+"""Of the host, for a GPU's libraries; not measured."""
+_CONTEXT_BYTES = 640 << 20
+"""Of the device, for its context and kernels; not measured."""
+_FRAME_BYTES = 13
+"""A float32 pixel of three colours and its hole, as a window is put together."""
+_FILLED_BYTES = 12
+
+
+@dataclass(frozen=True)
+class MemoryNeed:
+    """Memory beside what every job needs.
+
+    Args:
+        host_bytes: of the machine.
+        device_bytes: of the GPU; 0 where the work is the processor's.
+    """
+
+    host_bytes: int = 0
+    device_bytes: int = 0
+
+
+def fill_need(name: str, picture: Size, effort: Effort, *, device: str, weights_bytes: int) -> MemoryNeed:
+    """What filling needs at most, whatever the masks and however long the shot.
+
+    Args:
+        name: of a fill network.
+        picture: (height, width) of the frames: no region is larger.
+        effort: how many references a window has.
+        device: ``cpu`` or ``cuda:N``.
+        weights_bytes: of its files.
+    """
+    traits = TRAITS[name]
+    count = window_frames(traits, effort)
+    least = tuple(max(side, trained) for side, trained in zip(picture, traits.sizes.trained, strict=True))
+    size = traits.sizes.padded((least[0], least[1]))
+    wanted = traits.cost.window_bytes(size, count)
+    window = min(wanted, device_budget(device))
+    # a region that does not fit is seen smaller, and so is all that is kept of it
+    pixels = size[0] * size[1] * window / wanted
+    kept = sum(range(traits.schedule.local_limit, 0, -traits.schedule.stride))
+    held = round(pixels * (count * _FRAME_BYTES + kept * _FILLED_BYTES))
+    if device == "cpu":
+        return MemoryNeed(_LIBRARY_BYTES + 2 * weights_bytes + window + held)
+    return MemoryNeed(
+        _LIBRARY_BYTES + _DRIVER_BYTES + 2 * weights_bytes + held, _CONTEXT_BYTES + weights_bytes + window
+    )
+
+
+def window_frames(traits: WindowTraits, effort: Effort) -> int:
+    """Frames of a window at most: local ones and references."""
+    return traits.schedule.local_limit + min(traits.schedule.reference_limit, REFERENCE_LIMITS[effort])

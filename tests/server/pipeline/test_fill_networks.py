@@ -1,0 +1,109 @@
+"""Jobs that a published network fills, on tiny real media with weights of no meaning."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from cleanplate_server.errors import EngineError
+from cleanplate_server.models.networks.filling.budget import device_budget
+from cleanplate_server.models.networks.filling.needs import MemoryNeed, fill_need
+from cleanplate_server.models.networks.filling.traits import TRAITS
+from cleanplate_server.models.registry import EnginePlace, Registry
+from cleanplate_server.pipeline.fill import fill
+from cleanplate_server.pipeline.job import Job
+from cleanplate_server.pipeline.run import fill_memory
+from cleanplate_server.pipeline.spec import FillOperation, JobSpec, Output, TrackOperation
+from cleanplate_server.stages.decode import Decoder, probe
+from fakes import MemoryLedger
+from media import Recipe, write_video
+from published_files import save_files
+
+COUNT = 3
+GIB = 1 << 30
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "source.mkv", Recipe("ffv1", "yuv422p10le", count=COUNT))
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (saved,) = save_files("rnot", folder)
+    saved.rename(folder / "rnot.pth")
+    return folder
+
+
+def a_spec(clip: Path, *, engine: str = "rnot") -> JobSpec:
+    media = probe(clip)
+    masks = clip.parent / "masks"
+    masks.mkdir()
+    for frame in range(COUNT):
+        mask = np.zeros(media.size, np.uint8)
+        mask[10:22, 20 + frame : 34 + frame] = 255
+        cv2.imwrite(str(masks / f"{frame:05d}.png"), mask)
+    return JobSpec(clip, FillOperation(masks), Output(clip.parent / "out.mkv"), engines={"inpainter": engine})
+
+
+def test_network_fills_the_hole_alone_and_the_manifest_names_its_licence_and_weights(
+    clip: Path, weights: Path, tmp_path: Path
+) -> None:
+    spec = a_spec(clip)
+    (tmp_path / "job").mkdir()
+    job = Job(spec, MemoryLedger(tmp_path / "job"), Registry(EnginePlace(weights, "cpu")))
+    assert isinstance(spec.operation, FillOperation)
+    take = fill(job, spec.operation)
+    with Decoder(probe(clip)) as before, Decoder(probe(take.path)) as after:
+        for frame, (source, made) in enumerate(
+            zip(before.plates(range(COUNT)), after.plates(range(COUNT)), strict=True)
+        ):
+            hole = np.zeros(probe(clip).size, np.bool_)
+            hole[10:22, 20 + frame : 34 + frame] = True
+            assert np.array_equal(source.planes[0][~hole], made.planes[0][~hole])
+            assert not np.array_equal(source.planes[0][hole], made.planes[0][hole])
+    (engine,) = json.loads(take.manifest_path.read_text())["engines"]
+    assert (engine["name"], engine["licence"], engine["commercial_use"]) == ("rnot", "Apache-2.0", True)
+    assert engine["weights_sha256"] == hashlib.sha256((weights / "rnot.pth").read_bytes()).hexdigest()
+
+
+def test_memory_of_a_network_is_told_beside_that_of_every_job(clip: Path, weights: Path) -> None:
+    spec, media = a_spec(clip), probe(clip)
+    registry = Registry(EnginePlace(weights, "cpu"))
+    need = fill_memory(registry, media, spec)
+    assert TRAITS["rnot"].cost.window_bytes(media.size, 11) < need.host_bytes < 16 * GIB
+    assert need.device_bytes == 0
+    for other in (
+        JobSpec(clip, spec.operation, spec.output),
+        JobSpec(clip, TrackOperation(()), spec.output, engines=spec.engines),
+        JobSpec(clip, spec.operation, Output(clip.parent / "out.mkv", delivery="matte"), engines=spec.engines),
+    ):
+        assert fill_memory(registry, media, other) == MemoryNeed()
+
+
+@pytest.mark.parametrize("name", TRAITS)
+def test_memory_told_stays_the_same_for_pictures_whose_regions_are_seen_smaller(name: str) -> None:
+    small, large, larger = (
+        fill_need(name, size, "balanced", device="cpu", weights_bytes=1 << 28).host_bytes
+        for size in ((240, 432), (2160, 3840), (4320, 7680))
+    )
+    assert small <= large
+    assert large < device_budget("cpu") + 3 * GIB
+    assert abs(larger - large) < 0.1 * large
+
+
+def test_weights_that_are_absent_are_said_with_the_command_that_gets_them(tmp_path: Path) -> None:
+    registry = Registry(EnginePlace(tmp_path, "cpu"))
+    for name in TRAITS:
+        with pytest.raises(
+            EngineError, match=rf"the inpainter '{name}' cannot run here: .*cleanplate weights"
+        ) as caught:
+            registry.check("inpainter", name)
+        assert "'embedded' would run instead" in str(caught.value)
+        assert "\n" not in str(caught.value)
