@@ -24,7 +24,8 @@ help:
 	@echo "make lint types     ruff, mypy --strict"
 	@echo "make bench          frames per second and peak memory (QUICK=1 for a short look)"
 	@echo "make bench-memory   peak memory of whole jobs on 1080p, 10 s against 60 s; an hour or so"
-	@echo "make bench-quality  clicks, tracks and fills against truth, on the clips in SHARED=$(SHARED)"
+	@echo "make bench-quality  clicks, tracks and fills against truth at every effort, and whole jobs against the clock, on the clips"
+	@echo "                    in SHARED=$(SHARED); an hour or so"
 	@echo "make proto          the stubs in proto/, anew"
 	@echo "make clean          remove what these made"
 
@@ -70,8 +71,12 @@ bench-quality: setup
 	mkdir -p $(OUT)
 	test -d $(OUT)/shots || $(BIN)/python $(SHARED)/bench/removal_set.py $(SHARED)/clips $(SHARED)/bench/removal_shots.json $(OUT)/shots
 	$(BIN)/python tests/bench/click_quality.py $(SHARED)/clips/davis
-	$(BIN)/python tests/bench/track_quality.py $(SHARED)/clips/davis $(OUT)/tracks
-	$(BIN)/python tests/bench/fill_quality.py $(OUT)/shots -o $(OUT)/filled
+	for effort in balanced fast best; do \
+	  echo "effort $$effort" && \
+	  $(BIN)/python tests/bench/track_quality.py $(SHARED)/clips/davis $(OUT)/tracks/$$effort --effort $$effort && \
+	  $(BIN)/python tests/bench/fill_quality.py $(OUT)/shots -o $(OUT)/filled/$$effort --effort $$effort || exit 1; \
+	done
+	$(BIN)/python tests/bench/job_speed.py $(SHARED)/clips/davis
 
 # The oldest generator that is supported: generated files refuse a runtime older than their own. Python 3.10 to 3.12.
 proto: $(PROTO_VENV)/.set-up

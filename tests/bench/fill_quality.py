@@ -224,6 +224,7 @@ def main() -> None:
     parser.add_argument("--shot", default="", help="only shots whose name holds this")
     parser.add_argument("--every", type=int, default=1)
     given = parser.parse_args()
+    cv2.setNumThreads(1)  # as jobs do
     if given.out is not None:
         given.out.mkdir(parents=True, exist_ok=True)
     lines = []

@@ -96,6 +96,7 @@ def main() -> None:
     parser.add_argument("sequences", nargs="*")
     parser.add_argument("--effort", choices=("fast", "balanced", "best"), default="balanced")
     options = parser.parse_args()
+    cv2.setNumThreads(1)  # as jobs do
     engine = FlowPropagator(effort=options.effort)
     names = options.sequences or sorted(p.name for p in (options.clips / "JPEGImages/480p").iterdir())
     rows = []
