@@ -37,7 +37,7 @@ Admit = Callable[[Path, PathRole], Path]
 """Takes each path of a message before it is used; gives the path to use, or raises."""
 
 _ENGINE_KINDS: tuple[EngineKind, ...] = ("segmenter", "propagator", "inpainter", "matter", "name-finder")
-_EFFORTS: dict[int, Effort] = {
+EFFORTS: dict[int, Effort] = {
     job_pb2.EFFORT_UNSPECIFIED: "balanced",
     job_pb2.EFFORT_FAST: "fast",
     job_pb2.EFFORT_BALANCED: "balanced",
@@ -239,7 +239,7 @@ def spec_from_message(message: job_pb2.JobSpec, *, admit: Admit) -> JobSpec:
         InputError: no operation, an unknown engine kind, effort or delivery, a relative path.
         PromptError, MaskError, RangeError, NotFoundError: as the parts say; and what ``admit`` raises.
     """
-    if message.effort not in _EFFORTS:
+    if message.effort not in EFFORTS:
         raise InputError(f"effort {message.effort} is not known; give FAST, BALANCED or BEST")
     if message.stream_index < 0:
         raise InputError(f"video stream {message.stream_index} makes no sense; streams are counted from 0")
@@ -254,7 +254,7 @@ def spec_from_message(message: job_pb2.JobSpec, *, admit: Admit) -> JobSpec:
         frame_count=frames.frame_count if frames.HasField("frame_count") else None,
         handle_count=frames.handle_frame_count,
         engines=_engines_from_message(message.engines),
-        effort=_EFFORTS[message.effort],
+        effort=EFFORTS[message.effort],
     )
 
 

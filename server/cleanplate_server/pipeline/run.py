@@ -7,6 +7,7 @@ import cv2
 from cleanplate_server.clip import Media
 from cleanplate_server.config import Settings
 from cleanplate_server.models.networks.filling.needs import MemoryNeed, fill_need
+from cleanplate_server.models.protocols import Effort
 from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.pipeline.fill import fill
 from cleanplate_server.pipeline.job import PLATE_CACHE_BYTES, Job
@@ -38,21 +39,28 @@ def estimate_memory_bytes(media: Media) -> int:
     return _PROGRAM_BYTES + plates + pieces + _ENGINE_BYTES_PER_PIXEL * pixels
 
 
-def fill_memory(registry: Registry, media: Media, spec: JobSpec) -> MemoryNeed:
-    """What the engine that will fill needs beside that; nothing where none fills, or where it is the embedded one.
+def fill_memory(registry: Registry, media: Media, engine: str, effort: Effort) -> MemoryNeed:
+    """What the named inpainter, or the preferred one, needs beside that; nothing where it is the embedded one.
 
     Raises:
         EngineError: none can run.
     """
-    fills = isinstance(spec.operation, RemoveOperation | FillOperation) and spec.output.delivery != "matte"
-    if not fills:
-        return MemoryNeed()
-    status = registry.filling(spec.engines.get("inpainter", ""))
+    status = registry.filling(engine)
     if not status.info.weights:
         return MemoryNeed()
-    return fill_need(
-        status.info.name, media.size, spec.effort, device=status.device, weights_bytes=status.weights_bytes
-    )  # fmt: skip
+    return fill_need(status.info.name, media.size, effort, device=status.device, weights_bytes=status.weights_bytes)
+
+
+def job_memory(registry: Registry, media: Media, spec: JobSpec) -> MemoryNeed:
+    """What a job needs at most.
+
+    Raises:
+        EngineError: it fills, and no engine can run.
+    """
+    need = MemoryNeed()
+    if isinstance(spec.operation, RemoveOperation | FillOperation) and spec.output.delivery != "matte":
+        need = fill_memory(registry, media, spec.engines.get("inpainter", ""), spec.effort)
+    return MemoryNeed(need.host_bytes + estimate_memory_bytes(media), need.device_bytes)
 
 
 def run_job(spec: JobSpec, ledger: Ledger, settings: Settings) -> Take:

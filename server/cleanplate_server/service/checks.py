@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import StateError
 from cleanplate_server.messages import clean_plates_of, prompts_of
@@ -11,7 +9,7 @@ from cleanplate_server.models.networks.filling.needs import MemoryNeed
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import check_prompt_frames, clip_range
-from cleanplate_server.pipeline.run import estimate_memory_bytes, fill_memory
+from cleanplate_server.pipeline.run import job_memory
 from cleanplate_server.pipeline.spec import FillOperation, JobSpec, Output, RemoveOperation
 from cleanplate_server.stages.decode import probe
 from cleanplate_server.stages.encode import Target, check_target, choose_codec, delivery_format
@@ -49,8 +47,7 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> Memory
     check_clean_plates(clean_plates_of(spec.operation), clip)
     if not (isinstance(spec.operation, RemoveOperation) and spec.operation.preview is not None):
         _check_output(spec.output, media)
-    need = fill_memory(registry, media, spec)
-    return _check_memory(replace(need, host_bytes=need.host_bytes + estimate_memory_bytes(media)), memory_bytes)
+    return _check_memory(job_memory(registry, media, spec), memory_bytes)
 
 
 def _check_output(output: Output, media: Media) -> None:

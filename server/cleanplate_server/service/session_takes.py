@@ -13,9 +13,9 @@ from cleanplate_server.errors import InputError, NotFoundError
 from cleanplate_server.jobs.manager import JobManager
 from cleanplate_server.jobs.records import JobRecord
 from cleanplate_server.jobs.states import JobState
-from cleanplate_server.messages import engine_kind
+from cleanplate_server.messages import EFFORTS, engine_kind
 from cleanplate_server.models.registry import Registry
-from cleanplate_server.pipeline.run import estimate_memory_bytes
+from cleanplate_server.pipeline.run import estimate_memory_bytes, fill_memory
 from cleanplate_server.service.submitting import Submitter
 from cleanplate_server.sessions.duration import estimate_seconds, measured_rate
 from cleanplate_server.sessions.session import PickSession
@@ -153,6 +153,8 @@ class SessionTakes:
         rate = measured_rate(self.records(session), effort)
         seconds = estimate_seconds(media.size, len(frames), open_count, effort) if rate is None else rate * len(frames)
         needed = estimate_memory_bytes(media)
+        if session.settings.delivery != job_pb2.DELIVERY_MATTE:
+            needed += fill_memory(self._registry, media, session.engine("inpainter"), EFFORTS[effort]).host_bytes
         return picker_pb2.EstimateTakeResponse(
             memory_bytes=needed,
             allowed_memory_bytes=self._memory_bytes,
