@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,12 +158,17 @@ class BrightFinder:
 
 
 class BrightPropagator:
-    """Follows whatever is brighter than half; its state is how many frames it has walked."""
+    """Follows whatever is brighter than half; its state is how many frames it has walked.
+
+    Attributes:
+        pause: called before each step, for tests that wait or fail in one.
+    """
 
     info = EngineInfo("bright")
 
     def __init__(self) -> None:
         self.walked: list[int] = []
+        self.pause: Callable[[int], object] | None = None
 
     def follow(
         self, frames: Frames, keys: Sequence[Key], start: Sequence[Key], saved: bytes | None = None
@@ -182,6 +187,8 @@ class BrightTracker:
 
     def step(self, frame: int) -> Alpha:
         self.count += 1
+        if self.owner.pause is not None:
+            self.owner.pause(frame)
         self.owner.walked.append(frame)
         found = (self.frames.rgb(frame).mean(axis=2) > 0.5).astype(np.float32)
         return np.repeat(found[None], self.object_count, axis=0)

@@ -15,13 +15,12 @@ from cleanplate_server.messages import (
     prompt_from_message,
     rate_from_message,
 )
-from cleanplate_server.models.protocols import Prompt
 from cleanplate_server.models.registry import Registry
-from cleanplate_server.service.clips import OpenClips, Segmenters
+from cleanplate_server.service.answering import Answering
+from cleanplate_server.service.clips import OpenClips
 from cleanplate_server.service.finders import NameFinders
 from cleanplate_server.service.folders import AllowedFolders
-from cleanplate_server.stages.naming import fitting_hits, hit_prompt, not_found, taken_hits
-from cleanplate_server.stages.segment import ClipSession, check_frame, check_prompt
+from cleanplate_server.stages.segment import check_frame
 
 _PICTURE_LIMIT_BYTES = 60 << 20
 """Answers of the server are 64 MiB at most."""
@@ -66,10 +65,10 @@ class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):
     """Implements ``cleanplate.v1.SegmentService``."""
 
     def __init__(
-        self, clips: OpenClips, segmenters: Segmenters, finders: NameFinders, folders: AllowedFolders
+        self, clips: OpenClips, answer: Answering, finders: NameFinders, folders: AllowedFolders
     ) -> None:  # fmt: skip
         self._clips = clips
-        self._segmenters = segmenters
+        self._answer = answer
         self._finders = finders
         self._folders = folders
 
@@ -77,11 +76,8 @@ class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):
         if not request.HasField("prompt"):
             raise PromptError("the request has no prompt; give a click, a box, a stroke or a mask")
         prompt = prompt_from_message(request.prompt, admit=self._folders.admit)
-        self._segmenters(request.engine)  # one that cannot run is refused before the clip is looked for
         with self._clips.use(request.clip) as session:
-            asked = self._named(session, prompt) if prompt.name else prompt
-            candidates = session.segment(asked, request.engine)
-        engine = self._segmenters(request.engine).info.name  # a lighter one may have taken over
+            candidates, engine = self._answer(session, prompt, request.engine)
         return prompt_pb2.SegmentResponse(candidates=map(candidate_to_message, candidates), engine=engine)
 
     def FindObjects(
@@ -100,16 +96,6 @@ class SegmentService(prompt_pb2_grpc.SegmentServiceServicer):
         return prompt_pb2.FindObjectsResponse(
             frame=frame, hits=map(hit_to_message, answer.hits), engine=finder.info.name, remark=answer.remark
         )
-
-    def _named(self, session: ClipSession, prompt: Prompt) -> Prompt:
-        """A prompt with a name as one for the hit that it asks for, the best one when it asks for all."""
-        check_prompt(prompt, session.media)
-        answer = session.find(prompt.frame, prompt.name, self._finders(""))
-        hits = fitting_hits(answer, prompt)
-        if not hits:
-            raise not_found(prompt.name, [prompt.frame], session.media.path.name, answer.remark)
-        _, hit = taken_hits(hits, prompt)[0]
-        return hit_prompt(hit, prompt, frame=prompt.frame, object_id=prompt.object_id)
 
 
 class ModelService(model_pb2_grpc.ModelServiceServicer):

@@ -32,6 +32,7 @@ from cleanplate_server.errors import StateError
 from cleanplate_server.jobs.manager import JobManager
 from cleanplate_server.jobs.process import RunnerPlace
 from cleanplate_server.models.registry import EnginePlace, Registry
+from cleanplate_server.service.answering import Answering
 from cleanplate_server.service.boundary import Boundary
 from cleanplate_server.service.clips import OpenClips, Segmenters
 from cleanplate_server.service.finders import NameFinders
@@ -77,8 +78,13 @@ class Server:
         self._manager = JobManager(settings, runner=runner, autostart=not private)
         self._segmenters = Segmenters(self._registry)
         self._clips = OpenClips(self._segmenters)
+        self._finders = NameFinders(self._registry)
+        self._answer = Answering(self._segmenters, self._finders)
         self._sessions = SessionBook(
-            settings.state_folder / "sessions", open_clip=self._clips.opened, engines=self._registry
+            settings.state_folder / "sessions",
+            open_clip=self._clips.opened,
+            answer=self._answer,
+            engines=self._registry,
         )
         self._gateway_address = ""
         self._health = health.HealthServicer()
@@ -182,7 +188,7 @@ class Server:
         sessions = SessionService(self._sessions, self._clips, folders=folders, takes=takes)
         picker_pb2_grpc.add_SessionServiceServicer_to_server(sessions, server)
         media_pb2_grpc.add_MediaServiceServicer_to_server(MediaService(self._clips, folders), server)
-        segments = SegmentService(self._clips, self._segmenters, NameFinders(self._registry), folders)
+        segments = SegmentService(self._clips, self._answer, self._finders, folders)
         prompt_pb2_grpc.add_SegmentServiceServicer_to_server(segments, server)
         job_pb2_grpc.add_JobServiceServicer_to_server(jobs, server)
         model_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(self._registry), server)

@@ -15,7 +15,8 @@ from cleanplate_server.messages import Admit, clip_to_message, encode_mask, prom
 from cleanplate_server.pipeline.remove import default_feather_px, default_grow_px
 from cleanplate_server.service.jobs import job_to_message
 from cleanplate_server.sessions.runs import RunStatus
-from cleanplate_server.sessions.session import PickSession, Said
+from cleanplate_server.sessions.saying import Said
+from cleanplate_server.sessions.session import PickSession
 from cleanplate_server.sessions.store import ObjectRow, TakeRow
 from cleanplate_server.sessions.tracks import Shown
 
@@ -57,26 +58,26 @@ def session_to_message(
         takes: its jobs, newest first.
         suggested: where "save as" begins.
     """
-    store, clip = session.store, session.clip
+    store, clip = session.state.store, session.state.clip
     said: dict[int, list[picker_pb2.PromptedFrame]] = {}
     for object_id, _, message in store.said():
         said.setdefault(object_id, []).append(without_base(picker_pb2.PromptedFrame.FromString(message)))
-    cuts, run = session.cuts, session.run
+    cuts, run = session.state.cuts, session.work.status
     return picker_pb2.Session(
         name=PREFIX + session.session_id,
-        revision=session.revision,
+        revision=session.state.revision,
         title=store.fact("title"),
         clip=clip_to_message("", clip.media),
         range=media_pb2.FrameRange(
             start_frame=clip.start_frame, frame_count=clip.frame_count, handle_frame_count=clip.handle_frames
         ),
         prompt_frame=int(store.fact("prompt_frame")),
-        objects=[_object_to_message(row, said.get(row.object_id, ())) for row in session.objects()],
+        objects=[_object_to_message(row, said.get(row.object_id, ())) for row in session.state.objects()],
         cuts=cuts or (),
         cuts_known=cuts is not None,
-        settings=session.settings,
+        settings=session.state.settings,
         default_grow_px=default_grow_px(clip.media.size[0]),
-        default_feather_px=default_feather_px(session.grow_px),
+        default_feather_px=default_feather_px(session.state.grow_px),
         run=_run_to_message(run) if run else None,
         takes=[take_to_message(row, record) for row, record in takes],
         suggested_path=str(suggested),

@@ -47,7 +47,7 @@ class SessionTakes:
 
     def records(self, session: PickSession) -> list[tuple[TakeRow, JobRecord]]:
         """The session's jobs as they stand, newest first."""
-        return [(row, self._manager.get(row.job_id)) for row in session.store.takes()]
+        return [(row, self._manager.get(row.job_id)) for row in session.state.store.takes()]
 
     def newer(self, job_id: str, version: int) -> JobRecord | None:
         """A job if it has changed since a version."""
@@ -61,16 +61,16 @@ class SessionTakes:
             return record
         order = maker.take(request.path, overwrite=request.overwrite, omit_audio=request.omit_audio)
         record = self._submitter.submit(order.spec, request.request_id, asked)
-        session.store.add_take(order.under(record.job_id))
-        session.note_change()
+        session.state.store.add_take(order.under(record.job_id))
+        session.state.note_change()
         return record
 
     def preview(self, session: PickSession, maker: TakeMaker, request: picker_pb2.SubmitPreviewRequest) -> JobRecord:
         """Queues a job for a few frames."""
         order = maker.preview(request.start_frame, request.frame_count)
         record = self._submitter.submit(order.spec, "", b"")
-        session.store.add_take(order.under(record.job_id))
-        session.note_change()
+        session.state.store.add_take(order.under(record.job_id))
+        session.state.note_change()
         return record
 
     def check_engines(self, settings: picker_pb2.TakeSettings) -> None:
@@ -119,7 +119,7 @@ class SessionTakes:
             place = frame - row.frames.start
             if picker_pb2.TakeSettings.FromString(row.settings).delivery != job_pb2.DELIVERY_PATCH:
                 return take.picture(place, max_height)
-            with session.picture_clip() as source:
+            with session.open_clip() as source:
                 return shrink(take.over(place, source.picture(frame)), max_height)
 
     def unseen(self, session: PickSession, frame: int) -> tuple[bytes, str]:
@@ -128,8 +128,8 @@ class SessionTakes:
         Raises:
             NotFoundError: nobody has looked for it.
         """
-        session.check_frame(frame)
-        for row in session.store.takes():
+        session.state.check_frame(frame)
+        for row in session.state.store.takes():
             file = row.unseen_path / f"{frame:05d}.png"
             if file.is_file():
                 return file.read_bytes(), row.job_id
@@ -140,16 +140,16 @@ class SessionTakes:
 
     def estimate(self, session: PickSession) -> picker_pb2.EstimateTakeResponse:
         """What a job for the whole range would need and run."""
-        media, frames = session.clip.media, session.clip.frames
-        visible = session.visible()
-        keyed = {key.object_id for key in session.store.key_marks() if key.object_id in visible}
+        media, frames = session.state.clip.media, session.state.clip.frames
+        visible = session.state.visible()
+        keyed = {key.object_id for key in session.state.store.key_marks() if key.object_id in visible}
         if not keyed:
             raise InputError("no object has a mask yet, so nothing can be estimated; click on the object first")
         open_count = sum(
-            any(not session.tracks.shown(o, frame).state.is_current for o in keyed) for frame in frames
+            any(not session.state.tracks.shown(o, frame).state.is_current for o in keyed) for frame in frames
         )  # fmt: skip
         uses = self._uses(session)
-        effort = session.settings.effort
+        effort = session.state.settings.effort
         rate = measured_rate(self.records(session), effort)
         seconds = estimate_seconds(media.size, len(frames), open_count, effort) if rate is None else rate * len(frames)
         needed = estimate_memory_bytes(media)
@@ -168,12 +168,12 @@ class SessionTakes:
 
     def _uses(self, session: PickSession) -> list[job_pb2.EngineUse]:
         kinds = ["segmenter", "propagator"]
-        if session.settings.delivery != job_pb2.DELIVERY_MATTE:
+        if session.state.settings.delivery != job_pb2.DELIVERY_MATTE:
             kinds.append("inpainter")
         statuses = {(status.kind, status.info.name): status.info for status in self._registry.engines()}
         uses = []
         for kind in kinds:
-            info = next((i for (k, n), i in statuses.items() if k == kind and n == session.engine(kind)), None)
+            info = next((i for (k, n), i in statuses.items() if k == kind and n == session.state.engine(kind)), None)
             if info is not None:
                 uses.append(
                     job_pb2.EngineUse(
@@ -183,7 +183,7 @@ class SessionTakes:
         return uses
 
     def _row(self, session: PickSession, job_id: str) -> TakeRow:
-        row = next((row for row in session.store.takes() if row.job_id == job_id), None)
+        row = next((row for row in session.state.store.takes() if row.job_id == job_id), None)
         if row is None:
             raise NotFoundError(f"the session has no take jobs/{job_id}; choose one of its takes", reason="NO_SUCH_JOB")
         return row
@@ -199,11 +199,11 @@ def _licence_notes(uses: list[job_pb2.EngineUse]) -> list[str]:
 
 
 def _shot_notes(session: PickSession) -> list[str]:
-    keys = [key for key in session.store.key_marks() if key.object_id in session.visible()]
+    keys = [key for key in session.state.store.key_marks() if key.object_id in session.state.visible()]
     return [
         f"no object has a key in the shot of frames {shot.start} to {shot.stop - 1}, so nothing changes there;"
         " click in it too if the object is there"
-        for shot in session.shots
+        for shot in session.state.shots
         if not any(key.frame in shot for key in keys)
     ]
 

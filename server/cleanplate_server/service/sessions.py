@@ -91,7 +91,7 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         self, request: picker_pb2.GetSessionRequest, context: grpc.ServicerContext
     ) -> picker_pb2.GetSessionResponse:
         session = self._find(request.session)
-        _, tracks = session.tracks.all()
+        _, tracks = session.state.tracks.all()
         return picker_pb2.GetSessionResponse(
             session=self._message(session), tracks=frames_of(tracks.items(), replace=True)
         )
@@ -118,18 +118,18 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         self, request: picker_pb2.WatchSessionRequest, context: grpc.ServicerContext
     ) -> Iterator[picker_pb2.WatchSessionResponse]:
         session = self._find(request.session)
-        version, tracks = session.tracks.all()
+        version, tracks = session.state.tracks.all()
         yield picker_pb2.WatchSessionResponse(session=self._message(session))
         for track in frames_of(tracks.items(), replace=True):
             yield picker_pb2.WatchSessionResponse(track=track)
         jobs: dict[str, int] = {}
-        known = (session.revision, session.run)
+        known = (session.state.revision, session.work.status)
         while context.is_active():
             changed = list(self._changed_jobs(session, jobs))
-            if changed or (session.revision, session.run) != known:
-                known = (session.revision, session.run)
+            if changed or (session.state.revision, session.work.status) != known:
+                known = (session.state.revision, session.work.status)
                 yield picker_pb2.WatchSessionResponse(session=self._message(session))
-            version, tracks = session.tracks.changes(version)
+            version, tracks = session.state.tracks.changes(version)
             for track in frames_of(tracks.items(), replace=False):
                 yield picker_pb2.WatchSessionResponse(track=track)
             yield from changed
@@ -137,9 +137,12 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
 
     def _wait(self, session: PickSession, known: tuple[int, object], version: int) -> None:
         """Waits for a change, and a little longer, so that many small ones are told together."""
-        with session.changed:
-            session.changed.wait_for(
-                lambda: (session.revision, session.run) != known or session.tracks.version != version, _WATCH_SECONDS
+        with session.state.changed:
+            session.state.changed.wait_for(
+                lambda: (
+                    (session.state.revision, session.work.status) != known or session.state.tracks.version != version
+                ),
+                _WATCH_SECONDS,
             )
         time.sleep(_WATCH_SECONDS / 2)
         self._find(f"sessions/{session.session_id}")  # a deleted one is watched no more
@@ -148,7 +151,7 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         self, session: PickSession, versions: dict[str, int]
     ) -> Iterator[picker_pb2.WatchSessionResponse]:  # fmt: skip
         """Jobs that have changed: each that is at work, and the newest."""
-        for place, row in enumerate(session.store.takes()):
+        for place, row in enumerate(session.state.store.takes()):
             version = versions.get(row.job_id, -1 if place else 0)
             record = self._takes.newer(row.job_id, version)
             if record is None:
@@ -161,58 +164,58 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         self, request: picker_pb2.GetSessionFrameRequest, context: grpc.ServicerContext
     ) -> picker_pb2.GetSessionFrameResponse:
         session = self._find(request.session)
-        session.check_frame(request.frame)
-        with session.picture_clip() as clip:
+        session.state.check_frame(request.frame)
+        with session.open_clip() as clip:
             picture = clip.picture(request.frame, _height(request.max_height))
         return picker_pb2.GetSessionFrameResponse(picture=_encoded(picture, request.encoding, request.frame))
 
     def PrepareFrame(
         self, request: picker_pb2.PrepareFrameRequest, context: grpc.ServicerContext
     ) -> picker_pb2.PrepareFrameResponse:
-        self._find(request.session).prepare(request.frame)
+        self._find(request.session).prompting.prepare(request.frame)
         return picker_pb2.PrepareFrameResponse()
 
     def PutObject(
         self, request: picker_pb2.PutObjectRequest, context: grpc.ServicerContext
     ) -> picker_pb2.PutObjectResponse:
         session = self._find(request.session)
-        number = session.put_object(object_from_message(request.object))
+        number = session.state.put_object(object_from_message(request.object))
         return picker_pb2.PutObjectResponse(session=self._message(session), object_id=number)
 
     def DeleteObject(
         self, request: picker_pb2.DeleteObjectRequest, context: grpc.ServicerContext
     ) -> picker_pb2.DeleteObjectResponse:
         session = self._find(request.session)
-        session.delete_object(request.object_id)
+        session.state.delete_object(request.object_id)
         return picker_pb2.DeleteObjectResponse(session=self._message(session))
 
     def PutPrompt(
         self, request: picker_pb2.PutPromptRequest, context: grpc.ServicerContext
     ) -> picker_pb2.PutPromptResponse:
         session = self._find(request.session)
-        session.check_frame(request.prompt.frame)
+        session.state.check_frame(request.prompt.frame)
         said = said_from_message(request, _base(session, request), admit=self._folders.admit)
-        answered = session.say(said)
+        answered = session.prompting.say(said)
         return picker_pb2.PutPromptResponse(
             candidates=map(candidate_to_message, answered.candidates),
             engine=answered.engine,
             prompted=without_base(answered.prompted),
-            revision=session.revision,
+            revision=session.state.revision,
         )
 
     def ClearPrompt(
         self, request: picker_pb2.ClearPromptRequest, context: grpc.ServicerContext
     ) -> picker_pb2.ClearPromptResponse:
         session = self._find(request.session)
-        session.clear(request.object_id, request.frame)
+        session.prompting.clear(request.object_id, request.frame)
         return picker_pb2.ClearPromptResponse(session=self._message(session))
 
     def ChooseCandidate(
         self, request: picker_pb2.ChooseCandidateRequest, context: grpc.ServicerContext
     ) -> picker_pb2.ChooseCandidateResponse:
         session = self._find(request.session)
-        prompted = session.choose(request.object_id, request.frame, request.chosen)
-        return picker_pb2.ChooseCandidateResponse(prompted=without_base(prompted), revision=session.revision)
+        prompted = session.prompting.choose(request.object_id, request.frame, request.chosen)
+        return picker_pb2.ChooseCandidateResponse(prompted=without_base(prompted), revision=session.state.revision)
 
     def PutSettings(
         self, request: picker_pb2.PutSettingsRequest, context: grpc.ServicerContext
@@ -220,7 +223,7 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         session = self._find(request.session)
         check_settings(request.settings)
         self._takes.check_engines(request.settings)
-        session.set_settings(request.settings)
+        session.state.set_settings(request.settings)
         return picker_pb2.PutSettingsResponse(session=self._message(session))
 
     def Propagate(
@@ -231,33 +234,33 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
             raise InputError(f"direction {request.direction} is not known; give FORWARD, BACKWARD or BOTH")
         from_frame = request.from_frame if request.HasField("from_frame") else None
         if from_frame is not None:
-            session.check_frame(from_frame)
-        object_ids = frozenset(request.object_ids or session.visible())
-        session.propagate(Wanted(object_ids, _DIRECTIONS[request.direction], from_frame))
+            session.state.check_frame(from_frame)
+        object_ids = frozenset(request.object_ids or session.state.visible())
+        session.work.propagate(Wanted(object_ids, _DIRECTIONS[request.direction], from_frame))
         return picker_pb2.PropagateResponse(session=self._message(session))
 
     def FindShadows(
         self, request: picker_pb2.FindShadowsRequest, context: grpc.ServicerContext
     ) -> picker_pb2.FindShadowsResponse:
         session = self._find(request.session)
-        session.find_shadows()
+        session.work.find_shadows()
         return picker_pb2.FindShadowsResponse(session=self._message(session))
 
     def StopRun(self, request: picker_pb2.StopRunRequest, context: grpc.ServicerContext) -> picker_pb2.StopRunResponse:
         session = self._find(request.session)
-        session.stop()
+        session.work.stop()
         return picker_pb2.StopRunResponse(session=self._message(session))
 
     def GetMask(self, request: picker_pb2.GetMaskRequest, context: grpc.ServicerContext) -> picker_pb2.GetMaskResponse:
         session = self._find(request.session)
-        revision = session.tracks.shown(request.object_id, request.frame).revision
-        mask = session.mask(request.object_id, request.frame)
+        revision = session.state.tracks.shown(request.object_id, request.frame).revision
+        mask = session.views.mask(request.object_id, request.frame)
         return picker_pb2.GetMaskResponse(png=encode_mask(mask), revision=revision)
 
     def GetMatte(
         self, request: picker_pb2.GetMatteRequest, context: grpc.ServicerContext
     ) -> picker_pb2.GetMatteResponse:
-        matte = self._find(request.session).matte(
+        matte = self._find(request.session).views.matte(
             request.frame,
             grow_px=request.grow_px if request.HasField("grow_px") else None,
             feather_px=request.feather_px if request.HasField("feather_px") else None,
@@ -319,17 +322,17 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         return TakeMaker(session, self._book.folder(session.session_id))
 
     def _message(self, session: PickSession) -> picker_pb2.Session:
-        return session_to_message(session, self._takes.records(session), _suggested(session.clip.media.path))
+        return session_to_message(session, self._takes.records(session), _suggested(session.state.clip.media.path))
 
 
 def _base(session: PickSession, request: picker_pb2.PutPromptRequest) -> bytes | None:
     """PNG of the mask that a prompt begins from; None without one."""
     object_id, frame = request.prompt.object_id or 1, request.prompt.frame
     if request.base == picker_pb2.PutPromptRequest.BASE_CURRENT:
-        mask = session.current_mask(object_id, frame)
+        mask = session.views.current_mask(object_id, frame)
         return encode_mask(mask) if mask.any() else None
     if request.base == picker_pb2.PutPromptRequest.BASE_KEPT:
-        kept = session.said(object_id, frame)
+        kept = session.prompting.said(object_id, frame)
         return kept.prompt.mask.png if kept is not None and kept.prompt.HasField("mask") else None
     if request.base != picker_pb2.PutPromptRequest.BASE_UNSPECIFIED:
         raise InputError(f"base {request.base} is not known; give BASE_CURRENT or BASE_KEPT, or leave it out")

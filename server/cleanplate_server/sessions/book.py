@@ -19,7 +19,8 @@ from cleanplate.v1 import job_pb2, picker_pb2
 from cleanplate_server.clip import ClipRange, Media
 from cleanplate_server.errors import MediaError, NotFoundError
 from cleanplate_server.sessions.cuts import CutSearch
-from cleanplate_server.sessions.session import PickSession, PropagatorSource
+from cleanplate_server.sessions.saying import Answer
+from cleanplate_server.sessions.session import Engines, PickSession
 from cleanplate_server.sessions.store import SessionStore
 from cleanplate_server.stages.decode import probe
 from cleanplate_server.stages.segment import ClipSession
@@ -97,12 +98,14 @@ class SessionBook:
     Args:
         folder: where they are kept; made when the first one is opened.
         open_clip: opens media for prompts.
+        answer: asks a segmenter.
         engines: the registry.
     """
 
-    def __init__(self, folder: Path, *, open_clip: ClipOpener, engines: PropagatorSource) -> None:
+    def __init__(self, folder: Path, *, open_clip: ClipOpener, answer: Answer, engines: Engines) -> None:
         self._folder = folder
         self._open_clip = open_clip
+        self._answer = answer
         self._engines = engines
         self._open: dict[str, _Open] = {}
         self._lock = threading.RLock()
@@ -119,10 +122,10 @@ class SessionBook:
             known = None if fresh else self._last_on(source)
             if known is not None:
                 session = self.find(known)
-                session.set_closed(closed=False)
+                session.state.set_closed(closed=False)
                 if prompt_frame is not None:
-                    session.check_frame(prompt_frame)
-                    session.store.set_facts(prompt_frame=str(prompt_frame))
+                    session.state.check_frame(prompt_frame)
+                    session.state.store.set_facts(prompt_frame=str(prompt_frame))
                 return session
             frame = clip.start_frame if prompt_frame is None else prompt_frame
             return self._create(source, clip, title=title or source.path.name, prompt_frame=frame)
@@ -139,12 +142,12 @@ class SessionBook:
             settings=settings.SerializeToString().hex(), revision="1", update_ns=str(time.time_ns()),
         )  # fmt: skip
         session = self._take_in(session_id, source, clip, store)
-        session.check_frame(prompt_frame)
+        session.state.check_frame(prompt_frame)
         return session
 
     def _take_in(self, session_id: str, source: Source, clip: ClipRange, store: SessionStore) -> PickSession:
         session = PickSession(
-            session_id, clip, store=store, engines=self._engines,
+            session_id, clip, store=store, folder=self.folder(session_id), engines=self._engines, answer=self._answer,
             open_clip=lambda: self._open_clip(source.path, source.stream_index, source.sequence_rate),
         )  # fmt: skip
         cuts = CutSearch(session)
@@ -190,8 +193,8 @@ class SessionBook:
     def close(self, session_id: str) -> PickSession:
         """Says that the person is done and stops what runs."""
         session = self.find(session_id)
-        session.stop()
-        session.set_closed(closed=True)
+        session.work.stop()
+        session.state.set_closed(closed=True)
         return session
 
     def delete(self, session_id: str) -> None:
@@ -220,7 +223,7 @@ class SessionBook:
     def _last_on(self, source: Source) -> str | None:
         for session_id in self.ids():
             if session_id in self._open:
-                store, own = self._open[session_id].session.store, False
+                store, own = self._open[session_id].session.state.store, False
             else:
                 store, own = SessionStore(self.folder(session_id) / _FILE), True
             try:

@@ -29,7 +29,7 @@ class CutSearch:
 
     def start(self) -> None:
         """Begins, if it was not done before."""
-        if self._session.cuts is None:
+        if self._session.state.cuts is None:
             self._thread.start()
 
     def close(self) -> None:
@@ -38,18 +38,23 @@ class CutSearch:
         if self._thread.ident is not None:
             self._thread.join()
 
+    def _steps_aside(self) -> bool:
+        state = self._session.state
+        busy = not state.is_idle(_ASIDE_SECONDS)
+        return busy and not (self._stop.is_set() or state.cuts_wanted.is_set())
+
     def _run(self) -> None:
         session, cuts = self._session, []
         try:
-            with Decoder(session.clip.media) as decoder:
-                for frame, is_cut in find_cuts(decoder.plates(session.clip.frames), session.clip.media):
+            with Decoder(session.state.clip.media) as decoder:
+                for frame, is_cut in find_cuts(decoder.plates(session.state.clip.frames), session.state.clip.media):
                     cuts += [frame] if is_cut else []
-                    while not self._stop.is_set() and not session.is_idle(_ASIDE_SECONDS):
+                    while self._steps_aside():
                         self._stop.wait(_PAUSE_SECONDS)
                     if self._stop.is_set():
                         return
-            session.take_cuts(cuts)
+            session.state.take_cuts(cuts)
         except CleanplateError as error:
             # The range cannot be decoded to its end: what is known stands, and whoever follows meets the same sentence.
             _log.warning("no cuts are looked for in session %s: %s", session.session_id, error)
-            session.take_cuts(cuts)
+            session.state.take_cuts(cuts)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from cleanplate_server.clip import Media
-from cleanplate_server.models.protocols import Alpha, Key, Propagator
+from cleanplate_server.models.protocols import Alpha, Key, LearningPropagator, Propagator
 from cleanplate_server.sessions.blobs import pack
 from cleanplate_server.sessions.runs import Stopper
 from cleanplate_server.sessions.spans import Direction, Span
@@ -18,6 +19,7 @@ from cleanplate_server.sessions.tracks import Tracks, confidence_of
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.plates import PlateCache, ShotPlates
 from cleanplate_server.stages.propagate import Walk, plan_walks
+from cleanplate_server.stages.windows import window_name
 
 _CACHE_BYTES = 192 << 20
 
@@ -65,36 +67,84 @@ class _Task:
         return hashlib.sha256(f"{self.direction}/{place}/{known}".encode()).hexdigest()[:24]
 
 
-def follow(
-    media: Media, shots: Sequence[range], keys: Sequence[Key], wanted: Wanted, *,
-    engine: str, build: Callable[[], Propagator], store: SessionStore, tracks: Tracks, stopper: Stopper,
-) -> None:  # fmt: skip
-    """Walks what is missing of what is wanted, and keeps each mask as it is found.
+@dataclass(frozen=True)
+class Following:
+    """Walks what is missing, and keeps each mask as it is found.
 
     Args:
+        media: of the clip.
         keys: of all objects.
         engine: name of the propagator, which is part of what masks are filed under.
         build: makes it.
         store, tracks: take in the masks.
+        folder: what engines learn from the keys is kept below it.
         stopper: hears how far it is, and may stop it.
-
-    Raises:
-        JobCancelledError: it was stopped; what the walk knew is kept.
-        EngineError, MediaError: it cannot go on.
     """
-    plans = [(shot, list(_plan(shot, keys, wanted, engine, tracks))) for shot in shots]
-    total = sum(len(task.walk.frames) - task.first for _, tasks in plans for task in tasks)
-    stopper.progress(0, total)
-    if not total:
-        return
-    propagator, done = build(), 0
-    with Decoder(media) as decoder:
-        plates = PlateCache(decoder, _CACHE_BYTES)
-        for shot, tasks in plans:
-            frames = ShotPlates(plates, media, shot)
-            for task in tasks:
-                walking = _Walking(task, store, tracks)
-                done = walking.run(propagator, frames, keys, stopper, done=done, total=total)
+
+    media: Media
+    keys: Sequence[Key]
+    engine: str
+    build: Callable[[], Propagator]
+    store: SessionStore
+    tracks: Tracks
+    folder: Path
+    stopper: Stopper
+
+    def run(self, shots: Sequence[range], wanted: Wanted) -> None:
+        """Walks what is wanted.
+
+        Raises:
+            JobCancelledError: it was stopped; what the walk knew is kept.
+            EngineError, MediaError: it cannot go on.
+        """
+        plans = [(shot, list(_plan(shot, self.keys, wanted, self.engine, self.tracks))) for shot in shots]
+        total = sum(len(task.walk.frames) - task.first for _, tasks in plans for task in tasks)
+        self.stopper.progress(0, total)
+        if not total:
+            return
+        propagator, done = self.build(), 0
+        with Decoder(self.media) as decoder:
+            plates = PlateCache(decoder, _CACHE_BYTES)
+            for shot, tasks in plans:
+                frames = ShotPlates(plates, self.media, shot)
+                known = [key for key in self.keys if key.frame in shot]
+                taught = self._taught(propagator, frames, known) if tasks else propagator
+                for task in tasks:
+                    done = self._walk(task, taught, frames, done=done, total=total)
+
+    def _taught(self, propagator: Propagator, frames: ShotPlates, keys: Sequence[Key]) -> Propagator:
+        """An engine that is trained on the keys is trained first."""
+        if not isinstance(propagator, LearningPropagator):
+            return propagator
+        folder = self.folder / "learn" / window_name(frames.frames)
+        folder.mkdir(parents=True, exist_ok=True)
+        return propagator.learn(frames, keys, folder, lambda update: self.stopper.check())
+
+    def _walk(self, task: _Task, propagator: Propagator, frames: ShotPlates, *, done: int, total: int) -> int:
+        """Walks from the start, or from where it was stopped; gives how many frames are done now."""
+        walk = task.walk
+        objects = {key.object_id for key in walk.starts}
+        saved = self.store.walk_state(task.name_at(task.first)) if task.first else None
+        known = [key for key in self.keys if key.object_id in objects and key.frame in frames.frames]
+        tracker = propagator.follow(frames, known, walk.starts, saved)
+        for place in range(task.first if saved else 0, len(walk.frames)):
+            if not self.stopper.wanted:
+                if place > task.first:
+                    self.store.set_walk_state(task.name_at(place), tracker.save())
+                self.stopper.check()
+            alphas = tracker.step(walk.frames[place])
+            if place >= task.first:
+                self._keep(task, walk.frames[place], alphas)
+                done += 1
+            self.stopper.progress(done, total)
+        self.store.set_walk_state(task.name_at(task.first), None)
+        return done
+
+    def _keep(self, task: _Task, frame: int, alphas: Alpha) -> None:
+        for key, alpha in zip(task.walk.starts, alphas, strict=True):
+            codes = np.rint(alpha * 255).astype(np.uint8)
+            row = WalkedRow(0, key.object_id, frame, task.direction, task.bases[key.object_id], confidence_of(codes))
+            self.tracks.add(self.store.put_walked(row, pack(codes)))
 
 
 def _plan(
@@ -130,42 +180,3 @@ def _plan(
 
 def _span_of(spans: Sequence[Span], walk: Walk) -> Span:
     return next(span for span in spans if walk.frames[0] in span.frames)
-
-
-class _Walking:
-    """One walk on its way."""
-
-    def __init__(self, task: _Task, store: SessionStore, tracks: Tracks) -> None:
-        self._task = task
-        self._store = store
-        self._tracks = tracks
-
-    def run(
-        self, propagator: Propagator, frames: ShotPlates, keys: Sequence[Key], stopper: Stopper, *,
-        done: int, total: int,
-    ) -> int:  # fmt: skip
-        """Walks from the start, or from where it was stopped; gives how many frames are done now."""
-        task, walk = self._task, self._task.walk
-        objects = {key.object_id for key in walk.starts}
-        saved = self._store.walk_state(task.name_at(task.first)) if task.first else None
-        known = [key for key in keys if key.object_id in objects and key.frame in frames.frames]
-        tracker = propagator.follow(frames, known, walk.starts, saved)
-        for place in range(task.first if saved else 0, len(walk.frames)):
-            if not stopper.wanted:
-                if place > task.first:
-                    self._store.set_walk_state(task.name_at(place), tracker.save())
-                stopper.check()
-            alphas = tracker.step(walk.frames[place])
-            if place >= task.first:
-                self._keep(walk.frames[place], alphas)
-                done += 1
-            stopper.progress(done, total)
-        self._store.set_walk_state(task.name_at(task.first), None)
-        return done
-
-    def _keep(self, frame: int, alphas: Alpha) -> None:
-        for key, alpha in zip(self._task.walk.starts, alphas, strict=True):
-            codes = np.rint(alpha * 255).astype(np.uint8)
-            basis = self._task.bases[key.object_id]
-            row = WalkedRow(0, key.object_id, frame, self._task.direction, basis, confidence_of(codes))
-            self._tracks.add(self._store.put_walked(row, pack(codes)))

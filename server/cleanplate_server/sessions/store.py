@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from cleanplate_server.errors import StateError
+from cleanplate_server.errors import NotFoundError, StateError
 from cleanplate_server.sessions.spans import Direction, KeyMark
 
 _VERSION = 1
@@ -102,6 +102,7 @@ class SessionStore:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.RLock()
+        self._closed = False
         self._connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         try:
             self._connection.execute("PRAGMA journal_mode = WAL")
@@ -117,12 +118,14 @@ class SessionStore:
     def close(self) -> None:
         """Closes the file."""
         with self._lock:
+            self._closed = True
             self._connection.close()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """All that is done within stands or falls together; nested ones join the outer one."""
         with self._lock:
+            self._check_open()
             if self._connection.in_transaction:
                 yield self._connection
                 return
@@ -302,6 +305,7 @@ class SessionStore:
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]  # columns differ
         with self._lock:
+            self._check_open()
             try:
                 return self._connection.execute(query, tuple(values)).fetchall()
             except sqlite3.Error as error:
@@ -310,6 +314,10 @@ class SessionStore:
     def _one(self, query: str, values: Sequence[object]) -> tuple | None:  # type: ignore[type-arg]  # columns differ
         found = self._all(query, values)
         return found[0] if found else None
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise NotFoundError("the session was closed or deleted; open the media again", reason="NO_SESSION")
 
     def _make_tables(self) -> None:
         with self.transaction() as connection:

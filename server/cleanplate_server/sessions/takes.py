@@ -11,6 +11,7 @@ import numpy as np
 from cleanplate.v1 import job_pb2, media_pb2, picker_pb2, prompt_pb2
 
 from cleanplate_server.errors import MaskError, StateError
+from cleanplate_server.sessions.blobs import encode_png
 from cleanplate_server.sessions.session import PickSession
 from cleanplate_server.sessions.spans import FrameState
 from cleanplate_server.sessions.store import TakeRow
@@ -59,7 +60,7 @@ class TakeMaker:
         """
         place = self._new_place()
         spec = self._spec(place)
-        settings = self._session.settings
+        settings = self._session.state.settings
         spec.output.CopyFrom(
             job_pb2.Output(
                 path=path,
@@ -70,7 +71,7 @@ class TakeMaker:
                 unseen_path="" if settings.delivery == job_pb2.DELIVERY_MATTE else str(place / "unseen"),
             )
         )
-        frames = self._session.clip.frames
+        frames = self._session.state.clip.frames
         row = TakeRow("", False, frames, settings.SerializeToString(), Path(path), place / "unseen")
         return Order(spec, row)
 
@@ -86,9 +87,9 @@ class TakeMaker:
             raise MaskError(f"a preview of {frame_count} frames is not made; choose 1 to {PREVIEW_LIMIT}")
         frames = range(start_frame, start_frame + frame_count)
         for frame in (frames[0], frames[-1]):
-            self._session.check_frame(frame)
-        shown = self._session.tracks.shown
-        if all(shown(o, frame).state is FrameState.NONE for o in self._session.visible() for frame in frames):
+            self._session.state.check_frame(frame)
+        shown = self._session.state.tracks.shown
+        if all(shown(o, frame).state is FrameState.NONE for o in self._session.state.visible() for frame in frames):
             raise StateError(
                 f"no object has a mask on frames {frames[0]} to {frames[-1]}; follow that far first", reason="NO_MASK"
             )
@@ -96,7 +97,7 @@ class TakeMaker:
         spec = self._spec(place)
         spec.remove.preview.CopyFrom(media_pb2.FrameRange(start_frame=start_frame, frame_count=frame_count))
         spec.output.CopyFrom(job_pb2.Output(path=str(place / "frames"), unseen_path=str(place / "unseen")))
-        settings = self._session.settings.SerializeToString()
+        settings = self._session.state.settings.SerializeToString()
         return Order(spec, TakeRow("", True, frames, settings, place / "frames", place / "unseen"))
 
     def _new_place(self) -> Path:
@@ -105,8 +106,8 @@ class TakeMaker:
         return place
 
     def _spec(self, place: Path) -> job_pb2.JobSpec:
-        session, settings = self._session, self._session.settings
-        clip = session.clip
+        session, settings = self._session, self._session.state.settings
+        clip = session.state.clip
         spec = job_pb2.JobSpec(
             path=str(clip.media.path),
             stream_index=clip.media.stream_index,
@@ -120,7 +121,7 @@ class TakeMaker:
             effort=settings.effort,
         )
         remove = job_pb2.RemoveOperation(
-            prompts=self._prompts(), grow_px=session.grow_px, feather_px=session.feather_px,
+            prompts=self._prompts(), grow_px=session.state.grow_px, feather_px=session.state.feather_px,
             with_shadow=settings.with_shadow, followed=self._hand_over(place),
         )  # fmt: skip
         spec.remove.CopyFrom(remove)
@@ -128,13 +129,15 @@ class TakeMaker:
 
     def _prompts(self) -> list[prompt_pb2.Prompt]:
         """What was said on every key of the visible objects; their masks are handed over apart."""
-        keyed = {(key.object_id, key.frame) for key in self._session.store.key_marks()}
-        visible = set(self._session.visible())
+        keyed = {(key.object_id, key.frame) for key in self._session.state.store.key_marks()}
+        visible = set(self._session.state.visible())
         prompts = []
-        for object_id, frame, message in self._session.store.said():
+        for object_id, frame, message in self._session.state.store.said():
             if object_id in visible and (object_id, frame) in keyed:
                 prompt = picker_pb2.PromptedFrame.FromString(message).prompt
-                prompt.ClearField("mask")
+                for field in ("mask", "object_name", "name_hit", "every_shot"):
+                    prompt.ClearField(field)
+                self._make_positive(prompt, object_id, frame)
                 prompts.append(prompt)
         if not prompts:
             raise StateError(
@@ -142,15 +145,22 @@ class TakeMaker:
             )
         return prompts
 
+    def _make_positive(self, prompt: prompt_pb2.Prompt, object_id: int, frame: int) -> None:
+        """Says by its mask what a prompt means that was painted, or named."""
+        inside = prompt_pb2.Point.SIDE_INSIDE
+        sides = [point.side for point in prompt.points] + [stroke.side for stroke in prompt.strokes]
+        if not prompt.HasField("box") and inside not in sides:
+            prompt.mask.png = encode_png(self._session.views.current_mask(object_id, frame).astype(np.uint8) * 255)
+
     def _hand_over(self, place: Path) -> list[job_pb2.FollowedObject]:
         """Copies all masks that are still right, so that later changes do not reach the job."""
         handed = []
-        for object_id in self._session.visible():
+        for object_id in self._session.state.visible():
             folder = place / f"object-{object_id}"
             folder.mkdir()
-            for frame in self._session.clip.frames:
-                if self._session.tracks.shown(object_id, frame).state.is_current:
-                    write_mask(folder / f"{frame:05d}.png", self._session.current_mask(object_id, frame))
+            for frame in self._session.state.clip.frames:
+                if self._session.state.tracks.shown(object_id, frame).state.is_current:
+                    write_mask(folder / f"{frame:05d}.png", self._session.views.current_mask(object_id, frame))
             handed.append(job_pb2.FollowedObject(object_id=object_id, masks_path=str(folder)))
         return handed
 
