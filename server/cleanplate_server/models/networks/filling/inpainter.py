@@ -12,6 +12,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.networks.filling.display import DisplayCurve, fit_curve
+from cleanplate_server.models.networks.filling.drift import background_drift
 from cleanplate_server.models.networks.filling.regions import Region, Size, plan_region, union
 from cleanplate_server.models.networks.filling.rim import RIM_PX, meet_rim
 from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS, ShotWindow
@@ -186,11 +188,29 @@ class NetworkFiller:
         """The hole's box as a screen shows it, with fine texture where the network saw less than the plate has."""
         if scale <= 1:
             return fill[_within(box, near).slices]
-        wide = _on_grid(box.grown(math.ceil(REACH_PX * scale), self._shot.size), texture_grid(scale), self._shot.size)
+        wide = box.grown(math.ceil(REACH_PX * scale), self._shot.size)
+        wide, beyond = self._on_grid(frame, wide, texture_grid(scale))
         picture = self._plan.curve.show(self._shot.rgb(frame, wide)).copy()
         hole = self._shot.mask(frame)
         picture[_within(near, wide).slices][hole[near.slices]] = fill[hole[near.slices]]
-        return add_texture(picture, hole[wide.slices], scale=scale)[_within(box, wide).slices]
+        picture = np.pad(picture, (*beyond, (0, 0)), mode="symmetric")
+        textured = add_texture(picture, np.pad(hole[wide.slices], beyond), scale=scale)
+        return textured[beyond[0][0] :, beyond[1][0] :][_within(box, wide).slices]
+
+    def _on_grid(self, frame: int, box: Box, step: int) -> tuple[Box, tuple[tuple[int, int], tuple[int, int]]]:
+        """The smallest box that holds a box and begins on a grid, which moves with the background.
+
+        Returns:
+            The box as far as the picture goes, and how far beyond the picture it begins and ends, down and across.
+        """
+        right, down = np.rint(self._drift[self._shot.frames.index(frame)]).astype(int).tolist()
+        y0, x0 = (start - (start - shift) % step for start, shift in ((box.y0, down), (box.x0, right)))
+        shown = Box(max(0, x0), max(0, y0), box.x1, box.y1)
+        return shown, ((shown.y0 - y0, 0), (shown.x0 - x0, 0))
+
+    @cached_property
+    def _drift(self) -> NDArray[np.float64]:
+        return background_drift(self._camera, self._shot.frames, self._shot.size)
 
     def _window(self, centre: int) -> ShotWindow:
         return self._schedule.window(centre, self._shot.frames, self._given)
@@ -256,12 +276,6 @@ def grow_cross(hole: Mask, times: int) -> Mask:
 
 def _common(one: Box, other: Box) -> Box:
     return Box(max(one.x0, other.x0), max(one.y0, other.y0), min(one.x1, other.x1), min(one.y1, other.y1))
-
-
-def _on_grid(box: Box, step: int, size: Size) -> Box:
-    """The smallest box on the picture's grid that holds a box, or as near to it as the picture's edge allows."""
-    x0, y0 = box.x0 // step * step, box.y0 // step * step
-    return Box(x0, y0, min(size[1], -(-box.x1 // step) * step), min(size[0], -(-box.y1 // step) * step))
 
 
 def _within(box: Box, outer: Box) -> Box:

@@ -4,8 +4,8 @@ What a smaller picture cannot show is the difference between the plate and the p
 fill gets that difference from the place near by that looks most like it when both are seen small (after Freeman,
 Jones, Pasztor: Example-Based Super-Resolution, 2002). The fill keeps its own shapes and colours.
 
-Pieces lie on the picture's own grid, so that under a still camera most of the texture stands still; it does not follow
-a moving one.
+Pieces lie on a grid that the caller moves with the background, so that most of the texture stands still on it, whether
+the camera pans or not; where it zooms or turns, or where things move otherwise, texture shimmers.
 """
 
 from __future__ import annotations

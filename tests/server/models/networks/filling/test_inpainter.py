@@ -223,6 +223,26 @@ def test_texture_mostly_stands_still_under_a_still_camera_while_the_hole_moves(t
     assert np.mean(change) < 0.5 * fine
 
 
+def test_texture_mostly_moves_along_when_the_camera_pans(tmp_path: Path) -> None:
+    size, count, step = (240, 320), 6, 8
+    wide_size = (size[0], size[1] + step * count)
+    wide = np.clip(0.3 * a_texture(wide_size, sigma_px=0.8) + 0.6 * a_texture(wide_size, seed=9, sigma_px=30), 0, 1)
+    pictures = np.stack([wide[:, step * t : step * t + size[1]] for t in range(count)])
+    holes = np.zeros((count, *size), np.bool_)
+    holes[:, 90:150, 130:190] = holes[:, 4:5, 4:5] = holes[:, -5:-4, -5:-4] = True  # the region is the whole picture
+    small = np.stack([cv2.resize(picture, (80, 60), interpolation=cv2.INTER_AREA) for picture in pictures])
+    network = MeanNetwork(AcceptedSizes((60, 80), is_fixed=True), Schedule(), off=lambda right: small[: len(right)])
+    regions = fill_all(survey(network, ArrayFrames(pictures, holes), tmp_path / "s"), [range(count)])
+    filled = []
+    for frame, region in regions.items():
+        picture = pictures[frame].copy()
+        picture[region.box.slices][holes[frame][region.box.slices]] = region.rgb[holes[frame][region.box.slices]]
+        filled.append(picture)
+    along = [np.abs(filled[t + 1][90:150, 130 : 190 - step] - filled[t][90:150, 130 + step : 190]) for t in range(5)]
+    fine = np.abs(pictures[0] - cv2.resize(small[0], size[::-1], interpolation=cv2.INTER_LINEAR)).mean()
+    assert np.mean(along) < 0.8 * fine  # 1.2 where pieces do not move along
+
+
 def test_fill_at_native_resolution_has_nothing_to_remark(tmp_path: Path) -> None:
     assert survey(MeanNetwork(), a_shot(a_texture(SIZE)), tmp_path / "s").remarks() == ()
 
