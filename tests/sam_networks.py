@@ -26,6 +26,11 @@ _LEVELS = [[16, 16], [8, 8], [4, 4]]
 
 
 def build_original() -> OriginalNetwork:
+    """The first generation, as the engine has it."""
+    return OriginalNetwork(build_sam())
+
+
+def build_sam() -> Sam:
     """The first generation, sees 128 pixels."""
     torch.manual_seed(3)
     side = 128
@@ -43,7 +48,7 @@ def build_original() -> OriginalNetwork:
     made = Sam(encoder, prompts, decoder).eval()
     with torch.no_grad():
         made.mask_decoder.iou_prediction_head.layers[-1].bias.fill_(0.5)
-    return OriginalNetwork(made)
+    return made
 
 
 def write_folder(name: str, folder: Path) -> Path:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from cleanplate_server.models.networks.sam.library import Images
-from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits
+from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits, enlarge
 from cleanplate_server.models.protocols import Mask
 
 _SURE_LOGIT = 8.0
@@ -56,8 +56,12 @@ class LibraryView:
         return sum(level.nbytes for level in self._embeddings)
 
     @torch.inference_mode()
-    def answer(self, evidence: Evidence, *, several: bool) -> list[Answer]:
+    def answer(self, evidence: Evidence) -> list[Answer]:
         """Answers, the best first; see `View.answer`."""
+        found = self._ask(evidence, several=True)
+        return [*self._ask(evidence, several=False), *found] if evidence.is_clear else found
+
+    def _ask(self, evidence: Evidence, *, several: bool) -> list[Answer]:
         device = self._images.device
         places = self._to_square(evidence.places)
         found = self._images.network(
@@ -68,12 +72,10 @@ class LibraryView:
             input_masks=None if evidence.logits is None else torch.from_numpy(evidence.logits).to(device)[None, None],
             multimask_output=several,
         )
-        logits = found.pred_masks[:, 0].float()
-        masks = torch.nn.functional.interpolate(logits, size=self._size, mode="bilinear")[0] > 0
-        small, scores = logits[0].cpu().numpy(), found.iou_scores[0, 0].float().clamp(0, 1).cpu().numpy()
+        logits = found.pred_masks[0, 0].float().cpu().numpy()
+        scores = found.iou_scores[0, 0].float().clamp(0, 1).cpu().numpy()
         order = np.argsort(-scores, kind="stable")
-        whole = masks.cpu().numpy()
-        return [Answer(whole[i], float(scores[i]), np.asarray(small[i], np.float32)) for i in order]
+        return [Answer(enlarge(logits[i], self._size), float(scores[i]), logits[i]) for i in order]
 
     def shrink(self, mask: Mask) -> Logits:
         """The small form of a mask; the picture fills the square that the network sees."""

@@ -13,10 +13,11 @@ import torch
 from numpy.typing import NDArray
 from segment_anything import SamPredictor, sam_model_registry
 from segment_anything.modeling import Sam
+from torch import Tensor
 
 from cleanplate_server.errors import DeviceMemoryError, InputError
 from cleanplate_server.models.networks.checkpoints import read_state
-from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits
+from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits, enlarge
 from cleanplate_server.models.protocols import Mask
 
 _KINDS = {"sam-vit-b": "vit_b", "sam-vit-l": "vit_l", "sam-vit-h": "vit_h"}
@@ -88,6 +89,7 @@ class OriginalView:
 
     def __init__(self, predictor: SamPredictor, size: tuple[int, int]) -> None:
         self._predictor = predictor
+        self._network: Sam = predictor.model
         self._size = size
 
     @property
@@ -95,17 +97,46 @@ class OriginalView:
         return int(self._predictor.features.nbytes)
 
     @torch.inference_mode()
-    def answer(self, evidence: Evidence, *, several: bool) -> list[Answer]:
-        """Answers, the best first; see `View.answer`."""
-        masks, scores, logits = self._predictor.predict(
-            point_coords=evidence.places if len(evidence.places) else None,
-            point_labels=evidence.sides if len(evidence.places) else None,
-            box=evidence.box,
-            mask_input=None if evidence.logits is None else evidence.logits[None],
-            multimask_output=several,
+    def answer(self, evidence: Evidence) -> list[Answer]:
+        """Answers, the best first; see `View.answer`.
+
+        The decoder makes all four at once: the first is for what is meant by much evidence, the rest for one click.
+        """
+        prompts = self._network.prompt_encoder
+        sparse, dense = prompts(self._clicks(evidence), self._box(evidence), self._mask(evidence))
+        masks, scores = self._network.mask_decoder.predict_masks(
+            image_embeddings=self._predictor.features,
+            image_pe=prompts.get_dense_pe(),
+            sparse_prompt_embeddings=sparse,
+            dense_prompt_embeddings=dense,
         )
-        order = np.argsort(-scores, kind="stable")
-        return [Answer(masks[i], float(np.clip(scores[i], 0, 1)), logits[i]) for i in order]
+        logits, values = masks[0].float().cpu().numpy(), scores[0].float().clamp(0, 1).cpu().numpy()
+        several = [1 + int(i) for i in np.argsort(-values[1:], kind="stable")]
+        return [self._answer(logits[i], float(values[i])) for i in ([0, *several] if evidence.is_clear else several)]
+
+    def _answer(self, logits: Logits, score: float) -> Answer:
+        side = self._network.image_encoder.img_size
+        height, width = self._predictor.input_size
+        square = np.asarray(cv2.resize(logits, (side, side), interpolation=cv2.INTER_LINEAR), np.float32)
+        return Answer(enlarge(square[:height, :width], self._size), score, logits)
+
+    def _clicks(self, evidence: Evidence) -> tuple[Tensor, Tensor] | None:
+        if not len(evidence.places):
+            return None
+        return self._to_square(evidence.places), torch.from_numpy(evidence.sides).to(self._network.device)[None]
+
+    def _box(self, evidence: Evidence) -> Tensor | None:
+        return None if evidence.box is None else self._to_square(evidence.box.reshape(2, 2)).reshape(1, 4)
+
+    def _mask(self, evidence: Evidence) -> Tensor | None:
+        return (
+            None if evidence.logits is None else torch.from_numpy(evidence.logits).to(self._network.device)[None, None]
+        )
+
+    def _to_square(self, places: NDArray[np.float64]) -> Tensor:
+        """Places [N, 2] in the picture to float32 [1, N, 2] in the square that the network sees."""
+        scaled = self._predictor.transform.apply_coords(places, self._size)
+        return torch.from_numpy(scaled.astype(np.float32)).to(self._network.device)[None]
 
     def shrink(self, mask: Mask) -> Logits:
         """The small form of a mask; the picture lies at the top left of the square that the network sees."""

@@ -125,7 +125,7 @@ class SamImage:
         """The best answer once more at full resolution, first when it is the same object."""
         crop, view = self._crop_around(box)
         best = answers[0]
-        (closer,) = view.answer(_evidence(prompt, crop, view.shrink(best.mask[crop.slices])), several=False)
+        closer = view.answer(_evidence(prompt, crop, view.shrink(best.mask[crop.slices])))[0]
         mask = np.zeros_like(best.mask)
         mask[crop.slices] = closer.mask
         shared = float((mask & best.mask).sum()) / max(1.0, float((mask | best.mask).sum()))
@@ -158,16 +158,11 @@ def _memory_in_words(name: str, size: tuple[int, int]) -> Iterator[None]:
 
 
 def _ask(view: View, evidence: Evidence) -> tuple[Answer, ...]:
-    """Up to three answers that differ, best first.
-
-    One click may mean the part or the whole, so that three are asked for; more evidence means one thing, whose own
-    answer then comes first.
-    """
+    """Up to three answers that differ, best first; one click may mean the part or the whole."""
     found: list[Answer] = []
-    for several in (False, True) if evidence.is_clear else (True,):
-        for answer in view.answer(evidence, several=several):
-            if not any(np.array_equal(answer.mask, other.mask) for other in found):
-                found.append(answer)
+    for answer in view.answer(evidence):
+        if not any(np.array_equal(answer.mask, other.mask) for other in found):
+            found.append(answer)
     return tuple(found[:_ANSWER_COUNT])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -52,8 +53,8 @@ class View(Protocol):
     def byte_count(self) -> int:
         """What it holds on the device."""
 
-    def answer(self, evidence: Evidence, *, several: bool) -> list[Answer]:
-        """Answers, the best first: three that differ in extent, or the one that is meant."""
+    def answer(self, evidence: Evidence) -> list[Answer]:
+        """Answers, the best first; where one thing must be meant, that one and then three that differ in extent."""
 
     def shrink(self, mask: Mask) -> Logits:
         """The small form of a mask, bool [H, W] of the view's size, that the network did not make itself."""
@@ -68,3 +69,8 @@ class ViewingNetwork(Protocol):
 
     def look(self, picture: NDArray[np.uint8]) -> View:
         """Looks at a picture once: uint8 [H, W, 3] RGB."""
+
+
+def enlarge(logits: Logits, size: tuple[int, int]) -> Mask:
+    """The mask bool [height, width] of logits float32 [h, w]; on the CPU, where large pictures hinder nobody."""
+    return np.asarray(cv2.resize(logits, size[::-1], interpolation=cv2.INTER_LINEAR) > 0, np.bool_)

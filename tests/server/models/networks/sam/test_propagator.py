@@ -63,6 +63,40 @@ def test_what_is_forgotten_changes_nothing(tracks: Tracks) -> None:
         assert np.array_equal(bounded.step(frame), unbounded.step(frame))
 
 
+@pytest.mark.parametrize("direction", [1, -1])
+def test_frame_by_frame_gives_what_the_library_gives_with_the_whole_clip_in_memory(
+    tracks: Tracks, direction: int
+) -> None:
+    side, clip = tracks.look.side_px, np.random.default_rng(3)
+    pictures = clip.integers(0, 256, (24, side, side, 3), dtype=np.uint8)
+    mask = np.zeros((side, side), np.bool_)
+    mask[10:30, 20:44] = True
+    first = 4 if direction > 0 else 20
+    frames = ArrayFrames(pictures.astype(np.float32) / 255)
+    tracker = SamPropagator(tracks, INFO).follow(frames, [Key(first, 1, mask)], [Key(first, 1, mask)])
+    expected = whole_clip(tracks, pictures, mask, first, reverse=direction < 0)
+    for frame in range(first + direction, 24 if direction > 0 else -1, direction):
+        assert np.allclose(tracker.step(frame)[0], expected[frame], atol=1e-3), frame
+
+
+def whole_clip(
+    tracks: Tracks, pictures: np.ndarray, mask: np.ndarray, first: int, *, reverse: bool
+) -> dict[int, np.ndarray]:
+    """Probabilities by frame, by the library's own way through a clip."""
+    clip = torch.cat([tracks.look.prepare(torch.from_numpy(picture)) for picture in pictures])
+    session = tracks.begin(video=clip, video_height=mask.shape[0], video_width=mask.shape[1], dtype=torch.float32)
+    session.add_mask_inputs(session.obj_id_to_idx(1), first, torch.from_numpy(mask)[None, None].float())
+    session.obj_with_new_inputs = [1]
+    tracks.network(inference_session=session, frame_idx=first)
+    walk = tracks.network.propagate_in_video_iterator(session, start_frame_idx=first, reverse=reverse)
+    logits = {found.frame_idx: found.pred_masks.float() for found in walk}
+    size = mask.shape
+    return {
+        frame: torch.nn.functional.interpolate(each, size=size, mode="bilinear").sigmoid()[0, 0].numpy()
+        for frame, each in logits.items()
+    }
+
+
 def test_further_key_changes_what_is_found(tracks: Tracks) -> None:
     frames, start = a_shot(6), a_key(100)
     alone = SamPropagator(tracks, INFO).follow(frames, [start], [start]).step(101)

@@ -11,11 +11,12 @@ from cleanplate_server.errors import DeviceMemoryError, InputError, MaskError, P
 from cleanplate_server.models.networks.sam.folders import load_images
 from cleanplate_server.models.networks.sam.images import LibraryNetwork
 from cleanplate_server.models.networks.sam.library import Images, Look
-from cleanplate_server.models.networks.sam.original import load_original
+from cleanplate_server.models.networks.sam.original import OriginalNetwork, load_original
 from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
 from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits, ViewingNetwork
 from cleanplate_server.models.protocols import Box, EngineInfo, Mask, Point, Prompt, Stroke
-from sam_networks import build_original, write_folder
+from sam_networks import build_original, build_sam, write_folder
+from segment_anything import SamPredictor
 
 INFO = EngineInfo("sam-tiny")
 
@@ -59,6 +60,41 @@ def test_previous_mask_and_stroke_change_the_answer(network: ViewingNetwork, pic
     stroked = prepared.segment(Prompt(0, strokes=(Stroke(((5, 5), (80, 50)), 3.0),)))
     assert not np.array_equal(alone[0].mask, with_mask[0].mask)
     assert not np.array_equal(alone[0].mask, stroked[0].mask)
+
+
+CLICKS, SIDES = np.array([[60.0, 40.0], [20.0, 10.0]]), np.array([1, 0])
+LOGITS = np.random.default_rng(1).normal(size=(32, 32)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        Evidence(CLICKS[:1], SIDES[:1]),
+        Evidence(CLICKS, SIDES),
+        Evidence(CLICKS[:0], SIDES[:0], box=np.array([30.0, 20, 90, 70])),
+        Evidence(CLICKS, SIDES, box=np.array([30.0, 20, 90, 70]), logits=LOGITS),
+    ],
+)
+def test_first_generation_answers_as_its_package_does(evidence: Evidence) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (90, 150, 3), dtype=np.uint8)
+    sam = build_sam()
+    predictor = SamPredictor(sam)
+    predictor.set_image(picture)
+    expected = []
+    for several in (False, True) if evidence.is_clear else (True,):
+        masks, scores, logits = predictor.predict(
+            point_coords=evidence.places if len(evidence.places) else None,
+            point_labels=evidence.sides if len(evidence.places) else None,
+            box=evidence.box,
+            mask_input=None if evidence.logits is None else evidence.logits[None],
+            multimask_output=several,
+        )
+        expected += [(masks[i], scores[i], logits[i]) for i in np.argsort(-scores)]
+    found = OriginalNetwork(sam).look(picture).answer(evidence)
+    for answer, (mask, score, small) in zip(found, expected, strict=True):
+        assert (answer.mask != mask).mean() < 1e-3
+        assert answer.score == pytest.approx(np.clip(score, 0, 1))
+        assert np.allclose(answer.logits, small, atol=1e-5)
 
 
 def test_mask_alone_is_the_answer(network: ViewingNetwork, picture: np.ndarray) -> None:
@@ -123,7 +159,7 @@ class BrightView:
     bright: Mask
     byte_count: int = 1000
 
-    def answer(self, evidence: Evidence, *, several: bool) -> list[Answer]:
+    def answer(self, evidence: Evidence) -> list[Answer]:
         self.owner.asked.append(evidence)
         _, labels = cv2.connectedComponents(self.bright.astype(np.uint8))
         x, y = evidence.places[0].round().astype(int)
