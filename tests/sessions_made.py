@@ -13,7 +13,10 @@ import cv2
 import grpc
 import numpy as np
 from cleanplate.v1 import picker_pb2, picker_pb2_grpc, prompt_pb2
+from cleanplate_server.models.protocols import Effort, Propagator, Segmenter
+from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.server import Server
+from fakes import BrightPropagator, BrightSegmenter
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from media import Recipe, write_video
@@ -22,6 +25,20 @@ SIZE = (64, 96)
 COUNT = 16
 INSIDE = prompt_pb2.Point.SIDE_INSIDE
 _OPTIONS = [("grpc.max_receive_message_length", 64 << 20), ("grpc.enable_http_proxy", 0)]
+
+
+class BrightRegistry(Registry):
+    """Engines that find whatever is bright, at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bright = BrightPropagator()
+
+    def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter:
+        return BrightSegmenter()
+
+    def propagator(self, name: str = "", effort: Effort = "balanced") -> Propagator:
+        return self.bright
 
 
 def square(frame: int) -> np.ndarray:

@@ -153,8 +153,8 @@ class SessionTakes:
         rate = measured_rate(self.records(session), effort)
         seconds = estimate_seconds(media.size, len(frames), open_count, effort) if rate is None else rate * len(frames)
         needed = estimate_memory_bytes(media)
-        if session.settings.delivery != job_pb2.DELIVERY_MATTE:
-            needed += fill_memory(self._registry, media, session.engine("inpainter"), EFFORTS[effort]).host_bytes
+        if session.state.settings.delivery != job_pb2.DELIVERY_MATTE:
+            needed += fill_memory(self._registry, media, session.state.engine("inpainter"), EFFORTS[effort]).host_bytes
         return picker_pb2.EstimateTakeResponse(
             memory_bytes=needed,
             allowed_memory_bytes=self._memory_bytes,

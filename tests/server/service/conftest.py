@@ -6,27 +6,10 @@ from pathlib import Path
 import pytest
 from cleanplate_server.config import Settings
 from cleanplate_server.jobs.process import RunnerPlace
-from cleanplate_server.models.protocols import Effort, Propagator, Segmenter
-from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.server import Server
-from fakes import BrightPropagator, BrightSegmenter
-from sessions_made import Picker, write_walker
+from sessions_made import BrightRegistry, Picker, write_walker
 
 RUNNER = RunnerPlace("bright_runner:run", Path(__file__).parents[2])
-
-
-class BrightRegistry(Registry):
-    """Engines that find whatever is bright, at once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.bright = BrightPropagator()
-
-    def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter:
-        return BrightSegmenter()
-
-    def propagator(self, name: str = "", effort: Effort = "balanced") -> Propagator:
-        return self.bright
 
 
 @pytest.fixture
