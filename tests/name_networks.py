@@ -43,11 +43,11 @@ def grounding_finder() -> NameFinder:
     from cleanplate_server.models.networks.grounding_dino import GroundingDinoFinder, load_grounding_dino
 
     with TemporaryDirectory() as folder:
-        files = write_grounding_files(Path(folder))
-        return GroundingDinoFinder(load_grounding_dino(*files, device="cpu"), EngineInfo("grounding-dino"))
+        write_grounding_folder(Path(folder))
+        return GroundingDinoFinder(load_grounding_dino(Path(folder), device="cpu"), EngineInfo("grounding-dino"))
 
 
-def write_grounding_files(folder: Path) -> tuple[Path, Path, Path]:
+def write_grounding_folder(folder: Path) -> None:
     """Checkpoint, settings and words, as they are published."""
     from transformers import GroundingDinoConfig, GroundingDinoForObjectDetection
     from transformers.utils import logging
@@ -67,6 +67,4 @@ def write_grounding_files(folder: Path) -> tuple[Path, Path, Path]:
         encoder_ffn_dim=32, decoder_ffn_dim=32, num_queries=12, max_text_len=32,
     )  # fmt: skip
     GroundingDinoForObjectDetection(config).save_pretrained(folder)
-    words = folder / "vocab.txt"
-    words.write_text("\n".join(WORDS) + "\n", encoding="utf-8")
-    return folder / "model.safetensors", folder / "config.json", words
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n", encoding="utf-8")

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
+import tempfile
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 import torch
+from cleanplate_server.models.networks.sam.folders import load_images, load_tracks
+from cleanplate_server.models.networks.sam.images import LibraryNetwork
 from cleanplate_server.models.networks.sam.original import OriginalNetwork
+from cleanplate_server.models.networks.sam.propagator import SamPropagator
+from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
+from cleanplate_server.models.protocols import EngineInfo
 from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
+LIBRARY_NAMES = ("sam2.1", "sam3") if find_spec("transformers") else ()
+"""Those of the optional library, when it is here."""
 _WIDTH = 128
 _MEMORY = {
     "memory_attention_hidden_size": _WIDTH,
@@ -49,6 +58,23 @@ def build_sam() -> Sam:
     with torch.no_grad():
         made.mask_decoder.iou_prediction_head.layers[-1].bias.fill_(0.5)
     return made
+
+
+@cache
+def seeded_segmenter(name: str) -> SamSegmenter:
+    """Engine of a generation: ``sam``, ``sam2.1`` or ``sam3``."""
+    if name == "sam":
+        return SamSegmenter(build_original(), EngineInfo(name))
+    with tempfile.TemporaryDirectory() as folder:
+        images = load_images(name, write_folder(name, Path(folder)), device="cpu")
+    return SamSegmenter(LibraryNetwork(images), EngineInfo(name))
+
+
+@cache
+def seeded_propagator(name: str) -> SamPropagator:
+    """Engine of a generation: ``sam2.1`` or ``sam3``."""
+    with tempfile.TemporaryDirectory() as folder:
+        return SamPropagator(load_tracks(name, write_folder(name, Path(folder)), device="cpu"), EngineInfo(name))
 
 
 def write_folder(name: str, folder: Path) -> Path:

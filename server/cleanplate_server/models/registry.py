@@ -29,6 +29,7 @@ from cleanplate_server.models.protocols import (
 )
 from cleanplate_server.models.weights import WeightsRow, manifest_file, read_manifest
 from cleanplate_server.models.weights_store import WeightsStore, how_to_get
+from cleanplate_server.models.yielding_finder import YieldingFinder
 
 _SAM_NAMES = ("sam-vit-h", "sam-vit-l", "sam-vit-b")
 _NEEDS_NOTHING = "embedded"
@@ -53,9 +54,8 @@ _FILLERS: Mapping[str, tuple[str, ...]] = {
     "opn": ("opn", "opn-tcn"),
 }
 """Best published figures first; each with all the weights that it needs."""
-_FINDER_NAMES = (
-    ("maskrcnn-v2",), ("maskrcnn",), ("grounding-dino", "grounding-dino-config", "grounding-dino-words"),
-)  # fmt: skip
+_OPEN_FINDER = "grounding-dino"
+_FINDER_NAMES = ("maskrcnn-v2", "maskrcnn", _OPEN_FINDER)
 """A closed list of names first, for it is fast, tells the outline, and reads Chinese."""
 _EXTRAS = {"names": "transformers", "sam2": "transformers"}
 """What must be importable for each extra of this package."""
@@ -154,7 +154,7 @@ class Registry:
             *(self._filling(name, _rows(rows, needed)) for name, needed in _FILLERS.items()),
         ]
         self._matters: list[_Entry[Matter]] = [_Entry(GuidedMatter().info, lambda effort, device: GuidedMatter())]
-        self._finders: list[_Entry[NameFinder]] = [self._finding(_rows(rows, names)) for names in _FINDER_NAMES]
+        self._finders: list[_Entry[NameFinder]] = [self._finding(row) for row in _rows(rows, _FINDER_NAMES)]
 
     def engines(self) -> list[EngineStatus]:
         """Every engine, by kind, the preferred one first."""
@@ -248,7 +248,7 @@ class Registry:
         if name:
             self.check("name-finder", name)
         chosen = self._chosen("name-finder", self._statuses("name-finder", self._finders), name)
-        check = to_english if chosen.info.name == _FINDER_NAMES[-1][0] else read_words
+        check = to_english if chosen.info.name == _OPEN_FINDER else read_words
         check(words)
 
     def _statuses(self, kind: EngineKind, entries: Sequence[_Entry[E]]) -> list[EngineStatus]:
@@ -387,24 +387,23 @@ class Registry:
 
         return _Entry(info, build, tuple(rows))
 
-    def _finding(self, rows: Sequence[WeightsRow]) -> _Entry[NameFinder]:
-        own, *others = rows
-        info = EngineInfo(own.name, own.licence, own.commercial_use, own.file)
+    def _finding(self, row: WeightsRow) -> _Entry[NameFinder]:
+        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
 
-        def build(effort: Effort, device: str) -> NameFinder:
-            assert self._store
-            checkpoint, *settings = [self._store.usable(row) for row in rows]
-            if settings:
+        def build(checkpoint: Path, device: str) -> NameFinder:
+            if row.name == _OPEN_FINDER:
                 from cleanplate_server.models.networks.grounding_dino import GroundingDinoFinder, load_grounding_dino
 
-                return GroundingDinoFinder(
-                    load_grounding_dino(checkpoint, *settings, device=device), self._hashed(info, rows)
-                )
+                return GroundingDinoFinder(load_grounding_dino(checkpoint, device=device), self._hashed(info, [row]))
             from cleanplate_server.models.networks.mask_rcnn import MaskRcnnFinder, load_mask_rcnn
 
-            return MaskRcnnFinder(load_mask_rcnn(own.name, checkpoint, device=device), self._hashed(info, rows))
+            return MaskRcnnFinder(load_mask_rcnn(row.name, checkpoint, device=device), self._hashed(info, [row]))
 
-        return _Entry(info, build, tuple(rows), "names" if others else "")
+        def build_yielding(effort: Effort, device: str) -> NameFinder:
+            assert self._store
+            return YieldingFinder(partial(build, self._store.usable(row)), device)
+
+        return _Entry(info, build_yielding, (row,), extra="names" if row.name == _OPEN_FINDER else "")
 
 
 def _absence(rows: Sequence[WeightsRow], folder: Path | None) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
+import opentimelineio as otio
 import pytest
 from cleanplate_server.cli.main import run
+from media import Recipe, write_video
 from naming_server import blob_server
 
 SIZE = (48, 96)
@@ -137,3 +141,27 @@ def test_name_without_any_weights_says_how_to_get_some_and_what_else_to_do(
     told = capfd.readouterr().err
     assert "cleanplate weights pull maskrcnn-v2" in told
     assert "--click F@X,Y" in told
+
+
+def test_clip_of_a_timeline_is_cleaned_by_name(served: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    pictures = [np.full((64, 96, 3), 40, np.uint8) for _ in range(12)]
+    for number, picture in enumerate(pictures[2:], start=2):
+        picture[20:40, 10 + number : 30 + number] = 240
+    frames = [av.VideoFrame.from_ndarray(p, format="rgb24").reformat(format="yuv422p10le") for p in pictures]
+    recipe = Recipe(
+        encoder="prores_ks", pix_fmt="yuv422p10le", options={}, size=(64, 96), count=12, rate=Fraction(25),
+        timecode="01:00:00:00", frames=frames,
+    )  # fmt: skip
+    media = write_video(tmp_path / "blob.mov", recipe)
+    span = otio.opentime.TimeRange(otio.opentime.RationalTime(90002, 25), otio.opentime.RationalTime(8, 25))
+    whole = otio.opentime.TimeRange(otio.opentime.RationalTime(90000, 25), otio.opentime.RationalTime(12, 25))
+    clip = otio.schema.Clip("blob", otio.schema.ExternalReference(str(media), whole), span)
+    timeline = otio.schema.Timeline("cut")
+    timeline.tracks.append(otio.schema.Track("V1", [clip], kind=otio.schema.TrackKind.Video))
+    otio.adapters.write_to_file(timeline, str(tmp_path / "cut.otio"))
+    arguments = ["--clip", "blob", "--name", "blob", "--handles", "0", "-o", tmp_path / "clean.otio"]
+    assert _run(served, "timeline", "remove", tmp_path / "cut.otio", *arguments) == 0
+    assert "'blob' was found on frame 2" in capfd.readouterr().err
+    (clean,) = otio.adapters.read_from_file(str(tmp_path / "clean.otio")).find_clips()
+    take = clean.media_references()[clean.active_media_reference_key].target_url
+    assert take != str(media)

@@ -31,9 +31,11 @@ _IRREGULAR = {
     "mice": "mouse", "oxen": "ox", "calves": "calf", "ladies": "lady", "passersby": "passerby",
 }  # fmt: skip
 _COUNTED = re.compile(
-    r"^(?:(?:所有|全部|这|那|每|各|一|两|几|二|三)+(?:辆|只|个|些|位|名|条|匹|头|架|艘|把|台|部|张|件|群)?的?)"
+    r"^(?:(?:所有|全部|这|那|每|各|几|数|[一二两三四五六七八九十0-9])+(?:辆|只|个|些|位|名|条|匹|头|架|艘|把|台|部|张|件|群)?的?)"
 )
 """What is said before a Chinese noun to count it or to point at it."""
+_JOINTS = re.compile(r"\b(?:and|or)\b|[,;&+、和与及]")
+"""What stands between two names."""
 _COLOUR = re.compile(
     f"^(?:深|浅|亮|暗|大|小)?({'|'.join(sorted(colours.CHINESE, key=len, reverse=True))})色?(?:和|与|、)?的?"
 )
@@ -86,10 +88,12 @@ def read_words(text: str) -> Words:
     """Reads words by the closed list.
 
     Raises:
-        PromptError: no words, a language that is not known, or a name that is not in the list; the nearest are told.
+        PromptError: no words, several names, a language that is not known, or a name that is not in the list; the
+            nearest are told.
     """
     plain = _plain(text)
     script = _script(plain)
+    _refuse_several(text.strip(), plain.lower().translate(TO_SIMPLIFIED))
     if script == "latin":
         return _read_english(text.strip(), plain.lower())
     return _read_chinese(text.strip(), plain.translate(TO_SIMPLIFIED), script)
@@ -118,7 +122,7 @@ def to_english(text: str) -> tuple[str, ...]:
 
 
 def _plain(text: str) -> str:
-    plain = " ".join(unicodedata.normalize("NFKC", text).split())
+    plain = " ".join(unicodedata.normalize("NFKC", text).replace("-", " ").split())
     if not any(char.isalpha() for char in plain):
         raise PromptError(f"{text!r} is no name; give words such as dog, red car or 人")
     if len(plain) > _LENGTH_LIMIT:
@@ -142,6 +146,13 @@ def _script(plain: str) -> Script:
     if "CJK" not in kinds:
         return "latin"
     return "simplified" if plain == plain.translate(TO_SIMPLIFIED) else "traditional"
+
+
+def _refuse_several(text: str, plain: str) -> None:
+    """Refuses several names at once, whose colours and hits could not be told apart; `black and white dog` is one."""
+    parts = [part.split() for part in _JOINTS.split(plain)]
+    if sum(bool(part and (_singular(part[-1]) or part[-1] in _chinese_table())) for part in parts) > 1:
+        raise PromptError(f"'{text}' names several things; name each by itself, such as --name dog --name cat")
 
 
 def _read_english(text: str, plain: str) -> Words:

@@ -87,21 +87,19 @@ class GroundingParts:
     tokenizer: _Tokenizer
 
 
-def load_grounding_dino(checkpoint: Path, settings: Path, words: Path, *, device: str) -> GroundingParts:
-    """Builds the network from its three files.
+def load_grounding_dino(folder: Path, *, device: str) -> GroundingParts:
+    """Builds the network from its published folder.
 
     Args:
-        checkpoint: safetensors, proved beforehand.
-        settings: its ``config.json``.
-        words: its ``vocab.txt``, one a line.
+        folder: with ``config.json``, ``model.safetensors`` and ``vocab.txt``, proved beforehand.
         device: ``cpu`` or ``cuda:N``.
 
     Raises:
         InputError: a file that cannot be read, or whose entries are not the network's.
         DeviceMemoryError: it does not fit the device's memory.
     """
-    network = _built(_read_config(settings), checkpoint)
-    tokenizer = _read_words(words)
+    network = _built(_read_config(folder / "config.json"), folder / "model.safetensors")
+    tokenizer = _read_words(folder / "vocab.txt")
     try:
         return GroundingParts(network.eval().to(device), tokenizer)
     except torch.OutOfMemoryError as error:

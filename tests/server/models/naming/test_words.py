@@ -25,6 +25,9 @@ from cleanplate_server.models.naming.words import read_words, to_english
         ("orange", "orange", ()),
         ("an orange car", "car", ("orange",)),
         ("hot dogs", "hot dog", ()),
+        ("hot-dog", "hot dog", ()),
+        ("三辆车", "car", ()),
+        ("黑和白的狗", "dog", ("black", "white")),
         ("人", "person", ()),
         ("行人", "person", ()),
         ("狗", "dog", ()),
@@ -110,6 +113,12 @@ def test_text_without_letters_is_no_name(text: str) -> None:
     for read in (read_words, to_english):
         with pytest.raises(PromptError, match="is no name"):
             read(text)
+
+
+@pytest.mark.parametrize("text", ["dog and cat", "dogs, cats", "red car & blue bus", "狗和猫", "人、车", "人與車"])
+def test_several_names_at_once_are_refused_with_the_remedy(text: str) -> None:
+    with pytest.raises(PromptError, match="names several things; name each by itself"):
+        read_words(text)
 
 
 def test_endless_name_is_refused() -> None:

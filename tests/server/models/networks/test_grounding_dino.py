@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from cleanplate_server.models.networks.grounding_dino import (
     GroundingParts,
     load_grounding_dino,
 )
-from name_networks import WORDS, write_grounding_files
+from name_networks import WORDS, write_grounding_folder
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -109,79 +110,74 @@ def test_words_that_it_cannot_read_are_refused_before_it_runs(words: str) -> Non
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
-    return write_grounding_files(tmp_path_factory.mktemp("published"))
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    write_grounding_folder(folder)
+    return folder
 
 
-def test_network_is_built_from_its_files_with_every_entry(files: tuple[Path, Path, Path]) -> None:
-    parts = load_grounding_dino(*files, device="cpu")
-    assert parts.tokenizer.encode("The dogs.").ids == [
-        WORDS.index(w) for w in ("[CLS]", "the", "dog", "##s", ".", "[SEP]")
-    ]
+@pytest.fixture
+def folder(published: Path, tmp_path: Path) -> Path:
+    """A copy of the published folder, to be spoiled."""
+    return Path(shutil.copytree(published, tmp_path / "copy"))
+
+
+def test_network_is_built_from_its_files_with_every_entry(published: Path) -> None:
+    parts = load_grounding_dino(published, device="cpu")
+    words = ("[CLS]", "the", "dog", "##s", ".", "[SEP]")
+    assert parts.tokenizer.encode("The dogs.").ids == [WORDS.index(word) for word in words]
     first = GroundingDinoFinder(parts, INFO).find(np.full((60, 90, 3), 0.5, np.float32), "red car")
-    again = GroundingDinoFinder(load_grounding_dino(*files, device="cpu"), INFO)
+    again = GroundingDinoFinder(load_grounding_dino(published, device="cpu"), INFO)
     second = again.find(np.full((60, 90, 3), 0.5, np.float32), "red car")
     assert [(hit.box, hit.score) for hit in first.hits] == [(hit.box, hit.score) for hit in second.hits]
 
 
-def _changed(checkpoint: Path, folder: Path, change: str) -> Path:
-    state = load_file(checkpoint)
+@pytest.mark.parametrize("change", ["missing", "strange", "shape"])
+def test_checkpoint_with_other_entries_is_refused(folder: Path, change: str) -> None:
+    state = load_file(folder / "model.safetensors")
     name = sorted(state)[0]
     if change == "missing":
         del state[name]
-    elif change == "strange":
-        state["strange.weight"] = torch.zeros(2)
     else:
-        state[name] = torch.zeros(3, 5)
-    save_file(state, folder / "changed.safetensors")
-    return folder / "changed.safetensors"
-
-
-@pytest.mark.parametrize("change", ["missing", "strange", "shape"])
-def test_checkpoint_with_other_entries_is_refused(files: tuple[Path, Path, Path], tmp_path: Path, change: str) -> None:
-    checkpoint = _changed(files[0], tmp_path, change)
+        state["strange.weight" if change == "strange" else name] = torch.zeros(3, 5)
+    save_file(state, folder / "model.safetensors")
     with pytest.raises(InputError, match="does not hold the weights of Grounding DINO"):
-        load_grounding_dino(checkpoint, *files[1:], device="cpu")
+        load_grounding_dino(folder, device="cpu")
 
 
-def test_pickle_in_the_checkpoints_place_is_refused_and_never_run(
-    files: tuple[Path, Path, Path], tmp_path: Path
-) -> None:
+def test_pickle_in_the_checkpoints_place_is_refused_and_never_run(folder: Path) -> None:
     class Trap:
-        def __reduce__(self) -> tuple[object, tuple[str]]:
-            return (Path.touch, (tmp_path / "sprung",))
+        def __reduce__(self) -> tuple[object, tuple[Path]]:
+            return (Path.touch, (folder / "sprung",))
 
-    torch.save({"weight": Trap()}, tmp_path / "trap.safetensors")
+    torch.save({"weight": Trap()}, folder / "model.safetensors")
     with pytest.raises(InputError, match="damaged or no safetensors file"):
-        load_grounding_dino(tmp_path / "trap.safetensors", *files[1:], device="cpu")
-    assert not (tmp_path / "sprung").exists()
+        load_grounding_dino(folder, device="cpu")
+    assert not (folder / "sprung").exists()
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", json.dumps({"d_model": "wide"})])
-def test_settings_that_are_none_are_refused(files: tuple[Path, Path, Path], tmp_path: Path, text: str) -> None:
-    (tmp_path / "config.json").write_text(text)
+def test_settings_that_are_none_are_refused(folder: Path, text: str) -> None:
+    (folder / "config.json").write_text(text)
     with pytest.raises(InputError, match="holds no settings of Grounding DINO"):
-        load_grounding_dino(files[0], tmp_path / "config.json", files[2], device="cpu")
+        load_grounding_dino(folder, device="cpu")
 
 
-def test_words_without_the_marks_of_the_network_are_refused(files: tuple[Path, Path, Path], tmp_path: Path) -> None:
-    (tmp_path / "vocab.txt").write_bytes(b"dog\ncat\xff\n")
+def test_words_without_the_marks_of_the_network_are_refused(folder: Path) -> None:
+    (folder / "vocab.txt").write_bytes(b"dog\ncat\xff\n")
     with pytest.raises(InputError, match="is no list of words"):
-        load_grounding_dino(files[0], files[1], tmp_path / "vocab.txt", device="cpu")
+        load_grounding_dino(folder, device="cpu")
 
 
-def test_registry_names_every_file_that_is_missing_and_loads_them_when_they_are_here(
-    files: tuple[Path, Path, Path], tmp_path: Path
+def test_registry_names_a_file_that_is_missing_and_loads_the_folder_when_it_is_whole(
+    published: Path, tmp_path: Path
 ) -> None:
     registry = Registry(EnginePlace(tmp_path, "cpu"))
-    names = ("grounding-dino-tiny.safetensors", "grounding-dino-tiny.config.json", "grounding-dino-tiny.vocab.txt")
-    for file, name in zip(files[:2], names, strict=False):
-        (tmp_path / name).write_bytes(file.read_bytes())
-    with pytest.raises(
-        EngineError, match=r"grounding-dino-tiny.vocab.txt is not here.*weights pull grounding-dino-words"
-    ):
+    folder = Path(shutil.copytree(published, tmp_path / "grounding-dino-tiny"))
+    (folder / "vocab.txt").rename(tmp_path / "away")
+    with pytest.raises(EngineError, match=r"vocab.txt is not here.*weights pull grounding-dino"):
         registry.name_finder("grounding-dino")
-    (tmp_path / names[2]).write_bytes(files[2].read_bytes())
+    (tmp_path / "away").rename(folder / "vocab.txt")
     assert registry.name_finder().info.name == "grounding-dino"
     registry.check_words("anything at all")
     with pytest.raises(PromptError, match="Cyrillic"):

@@ -33,7 +33,8 @@ class LibraryNetwork:
         images = self._images
         kind = images.device.type
         with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
-            embeddings = images.network.get_image_embeddings(images.look.prepare(picture, images.device))
+            pixels = images.look.prepare(torch.from_numpy(picture).to(images.device))
+            embeddings = images.network.get_image_embeddings(pixels)
             return LibraryView(images, [level.float() for level in embeddings], picture.shape[:2])
 
 

@@ -31,9 +31,9 @@ class Look:
     mean: tuple[float, float, float]
     deviation: tuple[float, float, float]
 
-    def prepare(self, picture: NDArray[np.uint8], device: torch.device) -> Tensor:
-        """uint8 [H, W, 3] RGB to float32 [1, 3, side, side] on the device, where it is brought to size."""
-        values = torch.from_numpy(picture).to(device).permute(2, 0, 1)[None].float() / 255
+    def prepare(self, picture: Tensor) -> Tensor:
+        """uint8 [H, W, 3] RGB to float32 [1, 3, side, side] on the same device."""
+        values = picture.permute(2, 0, 1)[None].float() / 255
         side = (self.side_px, self.side_px)
         square = torch.nn.functional.interpolate(values, size=side, mode="bilinear", antialias=True)
         mean, deviation = (values.new_tensor(each).view(1, 3, 1, 1) for each in (self.mean, self.deviation))

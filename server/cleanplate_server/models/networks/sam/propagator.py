@@ -12,12 +12,12 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from cleanplate_server.errors import DeviceMemoryError
 from cleanplate_server.models.networks.sam.library import Outputs, Session, Tracks, to_bytes
+from cleanplate_server.models.networks.uploads import Fetched, Uploads
 from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import Alpha, EngineInfo, Frames, Key
 
@@ -78,6 +78,9 @@ class SamTracker:
         self._first = start[0].frame
         self._name = name
         self._sessions = [_begin(tracks) for _ in start]
+        self._uploads = Uploads(
+            lambda frame: torch.from_numpy(to_bytes(frames.rgb(frame))), frames.frames, tracks.device
+        )
 
     @torch.inference_mode()
     def learn(self, keys: Sequence[Sequence[Key]]) -> None:
@@ -106,7 +109,9 @@ class SamTracker:
             found = [self._follow(session, frame, pixels) for session in self._sessions]
             logits = torch.cat(found).float()
             alphas = torch.nn.functional.interpolate(logits, size=self._frames.size, mode="bilinear").sigmoid()
-            return np.asarray(alphas[:, 0].cpu().numpy(), np.float32)
+            fetched = Fetched(alphas[:, 0])
+            self._uploads.send_ahead(frame + (1 if frame > self._first else -1))
+            return fetched.take()
 
     def save(self) -> bytes:
         """All state after the last step, as tensors by name."""
@@ -127,7 +132,7 @@ class SamTracker:
     def _encode(self, frame: int) -> Tensor:
         """Encodes a frame once for all sessions, on a GPU in half precision; gives what the network sees."""
         tracks = self._tracks
-        pixels = tracks.look.prepare(to_bytes(self._frames.rgb(frame)), tracks.device)
+        pixels = tracks.look.prepare(self._uploads.take(frame))
         kind = tracks.device.type
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
             features = tracks.network.get_image_features(pixels, return_dict=True)
