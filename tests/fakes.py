@@ -126,7 +126,7 @@ class BrightImage:
 
 
 class BrightFinder:
-    """Knows one name, ``blob``: every bright region, the largest first; another word before it is not heeded."""
+    """Every bright region is a ``blob`` and a ``person``, the largest first; another word before it is not heeded."""
 
     info = EngineInfo("bright")
 
@@ -146,7 +146,7 @@ class BrightFinder:
     def read(words: str) -> list[str]:
         """What stands before the name."""
         *before, noun = words.split()
-        if noun != "blob":
+        if noun not in ("blob", "person"):
             raise PromptError(f"'{words}' is not in the list of names; near it are blob")
         return before
 

@@ -344,6 +344,6 @@ def media_commands() -> list[click.Command]:
         MediaCommand(
             "matte", _build_matte,
             params=[_media_argument(), *prompt_options(), *_job_options(), *voice_options()],
-            help="Soft alpha for what the prompts name.",
+            help="Soft alpha for what the prompts name; without any, for the people in the picture.",
         ),
     ]  # fmt: skip

@@ -188,7 +188,8 @@ def _engines_of(spec: job_pb2.JobSpec, models: list[model_pb2.Model]) -> Iterato
     """The engines that a job will use: the chosen ones, else the preferred ones that can run."""
     chosen = {choice.kind: choice.name for choice in spec.engines}
     kinds = _KINDS.get(spec.WhichOneof("operation") or "", ())
-    if any(prompt.object_name for prompt in [*spec.remove.prompts, *spec.track.prompts, *spec.matte.prompts]):
+    prompts = [*spec.remove.prompts, *spec.track.prompts, *spec.matte.prompts]
+    if any(prompt.object_name for prompt in prompts) or (spec.HasField("matte") and not prompts):
         kinds = ("name-finder", *kinds)
     for kind in kinds:
         for model in models:

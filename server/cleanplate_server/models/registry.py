@@ -394,10 +394,10 @@ class Registry:
             if row.name == _OPEN_FINDER:
                 from cleanplate_server.models.networks.grounding_dino import GroundingDinoFinder, load_grounding_dino
 
-                return GroundingDinoFinder(load_grounding_dino(checkpoint, device=device), self._hashed(info, [row]))
+                return GroundingDinoFinder(load_grounding_dino(checkpoint, device=device), self._hashed(info, (row,)))
             from cleanplate_server.models.networks.mask_rcnn import MaskRcnnFinder, load_mask_rcnn
 
-            return MaskRcnnFinder(load_mask_rcnn(row.name, checkpoint, device=device), self._hashed(info, [row]))
+            return MaskRcnnFinder(load_mask_rcnn(row.name, checkpoint, device=device), self._hashed(info, (row,)))
 
         def build_yielding(effort: Effort, device: str) -> NameFinder:
             assert self._store

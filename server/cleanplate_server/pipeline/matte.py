@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cleanplate_server.errors import EngineError
+from cleanplate_server.models.protocols import Prompt
 from cleanplate_server.pipeline.deliver import Delivering, deliver
 from cleanplate_server.pipeline.filling import patches_in
 from cleanplate_server.pipeline.following import follow_objects, keep_masks
@@ -13,16 +13,17 @@ from cleanplate_server.pipeline.tracking import make_holes
 from cleanplate_server.stages.plates import MaskedShot
 
 
+def people(first_frame: int) -> Prompt:
+    """What a matte is of that is told nothing: everybody in every shot."""
+    return Prompt(first_frame, name="person", every_shot=True)
+
+
 def matte(job: Job, operation: MatteOperation) -> Take:
     """Finds the objects, follows them, softens their edges, delivers the alpha."""
-    if not operation.prompts:
-        raise EngineError(
-            "no engine here finds people by itself, so a matte needs to know its object; add --click F@X,Y"
-        )
     clip = job.open_clip()
     how = Delivering.plan(job, clip, "matte")
     matter = job.engines.matter(job.spec.engines.get("matter", ""), job.spec.effort)
-    followed = follow_objects(job, clip, operation.prompts)
+    followed = follow_objects(job, clip, operation.prompts or (people(clip.frames.start),))
     files, shots = [], []
     with job.plates(clip.media) as plates:
         for shot, masks in followed.shots:

@@ -9,8 +9,9 @@ from cleanplate_server.models.networks.filling.needs import MemoryNeed
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import check_prompt_frames, clip_range
+from cleanplate_server.pipeline.matte import people
 from cleanplate_server.pipeline.run import job_memory
-from cleanplate_server.pipeline.spec import FillOperation, JobSpec, Output, RemoveOperation
+from cleanplate_server.pipeline.spec import FillOperation, JobSpec, MatteOperation, Output, RemoveOperation
 from cleanplate_server.stages.decode import probe
 from cleanplate_server.stages.encode import Target, check_target, choose_codec, delivery_format
 from cleanplate_server.stages.given_masks import GivenMasks
@@ -40,6 +41,8 @@ def check_job(spec: JobSpec, registry: Registry, *, memory_bytes: int) -> Memory
         check_prompt(prompt, media)
         if prompt.name:
             registry.check_words(prompt.name, spec.engines.get("name-finder", ""))
+    if isinstance(spec.operation, MatteOperation) and not spec.operation.prompts:
+        registry.check_words(people(clip.frames.start).name, spec.engines.get("name-finder", ""))
     check_prompt_frames(prompts_of(spec.operation), clip)
     if isinstance(spec.operation, FillOperation):
         with GivenMasks(spec.operation.masks_path, clip):

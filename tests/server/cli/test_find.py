@@ -143,6 +143,14 @@ def test_name_without_any_weights_says_how_to_get_some_and_what_else_to_do(
     assert "--click F@X,Y" in told
 
 
+def test_matte_without_prompts_or_weights_says_how_to_get_some(
+    tmp_path: Path, clip: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLEANPLATE_WEIGHTS_FOLDER", str(tmp_path / "weights"))
+    assert _run(tmp_path / "state", "matte", clip, "-o", tmp_path / "out.mkv") == 1
+    assert "cleanplate weights pull maskrcnn-v2" in capfd.readouterr().err
+
+
 def test_clip_of_a_timeline_is_cleaned_by_name(served: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     pictures = [np.full((64, 96, 3), 40, np.uint8) for _ in range(12)]
     for number, picture in enumerate(pictures[2:], start=2):

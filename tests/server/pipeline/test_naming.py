@@ -172,6 +172,14 @@ def test_operation_with_a_name_does_its_work_and_says_who_looked(tmp_path: Path,
         assert all(mask[y : y + height, x : x + width].all() for x, y, width, height in blobs(frame))
 
 
+def test_matte_that_is_told_nothing_is_of_the_people_in_every_shot(tmp_path: Path, clip: Path) -> None:
+    take = matte(a_job(tmp_path, clip, operation=MatteOperation()), MatteOperation())
+    assert "'person' was found on frame 0" in take.notes[0]
+    assert take.masks_path is not None
+    for frame in (0, 30):
+        assert cv2.imread(str(take.masks_path / f"{frame:05d}.png"), cv2.IMREAD_GRAYSCALE).any()
+
+
 def test_job_that_goes_on_looks_no_second_time(tmp_path: Path, clip: Path) -> None:
     prompts = (Prompt(0, name="blob", every_shot=True),)
     first = a_job(tmp_path, clip, *prompts)

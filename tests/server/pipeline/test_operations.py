@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 from cleanplate_server.errors import (
-    EngineError,
     JobCancelledError,
     MaskError,
     MediaError,
@@ -268,7 +267,6 @@ def test_bad_requests_are_refused_with_one_sentence_and_leave_nothing(tmp_path: 
         (PromptError, r"\(96, 10\).*96x64", lambda: remove(job(outside), outside)),
         (RangeError, "frame 30 is outside the range", lambda: remove(job(late, frame_count=20), late)),
         (RangeError, "holds 0 frames", lambda: remove(job(CLICK, frame_count=0), CLICK)),
-        (EngineError, "--click", lambda: matte(job(MatteOperation()), MatteOperation())),
         (OutputError, "source itself", lambda: remove(job(CLICK, name="source.mkv"), CLICK)),
     ]
     given = [

@@ -32,6 +32,8 @@ CATEGORIES: tuple[str, ...] = tuple(MaskRCNN_ResNet50_FPN_Weights.COCO_V1.meta["
 """What each of the network's 91 outputs is called; some are N/A."""
 _LEAST_SCORE = 0.5
 """Below this most hits are something else."""
+_SAME_OVERLAP = 0.7
+"""Boxes of two names that share more than this are one thing."""
 _COLOUR_SHARE = 0.3
 """A thing of which so many pixels have the colour is wholly of that colour to a person: the rest is shade and glass."""
 _LEAST_COLOUR_SHARE = 0.08
@@ -101,8 +103,7 @@ class MaskRcnnFinder:
         wanted = [number for number, name in enumerate(CATEGORIES) if name in meant.names]
         found = self._detect(rgb, wanted)
         hits = [hit for seen in found if (hit := _hit(seen, rgb, meant)) is not None]
-        hits.sort(key=lambda hit: -hit.score)
-        return NameAnswer(tuple(hits), _remark(meant, len(found) - len(hits)))
+        return NameAnswer(_distinct(hits), _remark(meant, len(found) - len(hits)))
 
     def _detect(self, rgb: RGB, wanted: list[int]) -> list[_Seen]:
         """What the network sees of some of its outputs."""
@@ -154,6 +155,24 @@ def _hit(seen: _Seen, rgb: RGB, meant: Words) -> NameHit | None:
             return None
         score *= min(1.0, share / _COLOUR_SHARE)
     return NameHit(seen.box, min(1.0, score), meant.label(seen.name), mask)
+
+
+def _distinct(hits: list[NameHit]) -> tuple[NameHit, ...]:
+    """Hits best first, each thing once: what may be a car or a truck is found as both."""
+    kept: list[NameHit] = []
+    for hit in sorted(hits, key=lambda hit: -hit.score):
+        if all(_overlap(hit.box, other.box) < _SAME_OVERLAP for other in kept):
+            kept.append(hit)
+    return tuple(kept)
+
+
+def _overlap(first: Box, second: Box) -> float:
+    """Intersection over union."""
+    width = min(first.x1, second.x1) - max(first.x0, second.x0)
+    height = min(first.y1, second.y1) - max(first.y0, second.y0)
+    shared = max(0, width) * max(0, height)
+    areas = [(box.x1 - box.x0) * (box.y1 - box.y0) for box in (first, second)]
+    return shared / (sum(areas) - shared)
 
 
 def _remark(meant: Words, other_count: int) -> str:

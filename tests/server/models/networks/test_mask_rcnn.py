@@ -74,6 +74,11 @@ def test_only_what_is_named_is_given_best_first_in_the_language_of_the_words() -
     assert known.find(two_cars(), "cat").hits == ()
 
 
+def test_thing_that_two_names_of_a_group_mean_is_one_hit() -> None:
+    known = finder(("car", 0.6, LEFT), ("truck", 0.8, (0.11, 0.2, 0.4, 0.8)), ("bus", 0.7, RIGHT))
+    assert [hit.label for hit in known.find(two_cars(), "vehicles").hits] == ["truck", "bus"]
+
+
 @pytest.mark.parametrize("size", [(100, 200), (1080, 1920), (150, 70)])
 def test_box_and_mask_are_in_pixels_of_the_frame(size: tuple[int, int]) -> None:
     known = finder(("car", 0.9, LEFT))
