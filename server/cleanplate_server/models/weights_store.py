@@ -18,6 +18,8 @@ Layout = Callable[[Path], str]
 
 RECORDS_FILE = "records.json"
 _BLOCK_BYTES = 1 << 20
+_TORCH_SUFFIXES = (".pth", ".pt", ".tar")
+_SAFETENSORS_SUFFIX = ".safetensors"
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,8 @@ class WeightsStore:
                     metadata={"weights": row.name},
                 )
             proof = "entries"
+        elif not proof and file.suffix in _TORCH_SUFFIXES:
+            self._layout(file)  # what cannot be read at all is not recorded as if it were weights
         return Record(hashes["sha256"], found.st_size, found.st_mtime_ns, proof or "first use")
 
     def _bring(self, row: WeightsRow, file: Path, *, move: bool) -> None:
@@ -277,12 +281,33 @@ def _prove_folder(row: WeightsRow, folder: Path) -> Record:
             raise _refused(
                 row, folder, f"the sha256 of {part.file} is {found} and {part.sha256} was published", part.sha256, found
             )
+        if file.suffix == _SAFETENSORS_SUFFIX and not part.sha256:
+            _refuse_cut_tensors(row, file)
         lines.append(f"{found}  {part.file}")
     if row.model_type:
         _refuse_other_type(row, folder)
     size, changed_ns = _measure(row, folder)
     proof = "sha256" if all(part.sha256 for part in row.parts) else "first use"
     return Record(hashlib.sha256("\n".join(lines).encode()).hexdigest(), size, changed_ns, proof)
+
+
+def _refuse_cut_tensors(row: WeightsRow, file: Path) -> None:
+    """Checks that a safetensors file is whole: eight bytes of the header's length, the header, the data it names."""
+    size = file.stat().st_size
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        raw = opened.read(length) if length <= size else b""
+    try:
+        header: object = json.loads(raw)
+        entries = (
+            [entry for name, entry in header.items() if name != "__metadata__"] if isinstance(header, dict) else []
+        )
+        whole = 8 + length + max(int(entry["data_offsets"][1]) for entry in entries)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise _refused(row, file.parent, f"its {file.name} is no safetensors file", _SAFETENSORS_SUFFIX, "") from error
+    if whole != size:
+        why = f"its {file.name} has {size} bytes and {whole} were expected, it was cut"
+        raise _refused(row, file.parent, why, str(whole), str(size))
 
 
 def _refuse_other_type(row: WeightsRow, folder: Path) -> None:

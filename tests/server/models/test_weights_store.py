@@ -79,10 +79,18 @@ def test_add_without_published_hash_goes_by_the_entries(tmp_path: Path) -> None:
 def test_file_of_unknown_content_that_changes_after_first_use_is_refused(tmp_path: Path) -> None:
     row = _row(entries="")
     store = WeightsStore(tmp_path, [row], _layout)
-    store.add(row, _file(tmp_path))
-    store.path(row).write_bytes(b"other")
+    store.add(row, _saved(tmp_path / "first.pth", STATE))
+    _saved(store.path(row), {"conv.weight": torch.zeros(2, 3), "conv.bias": torch.zeros(2)})
     with pytest.raises(InputError, match="changed since its first use"):
         store.usable(row)
+
+
+def test_page_saved_as_a_checkpoint_of_unknown_hash_is_refused(tmp_path: Path) -> None:
+    row = _row(entries="")
+    store = WeightsStore(tmp_path / "weights", [row], _layout)
+    with pytest.raises(InputError, match="damaged or no checkpoint"):
+        store.add(row, _file(tmp_path, b"<html>Sign in to go on</html>", "net.pth"))
+    assert not (tmp_path / "weights").exists()
 
 
 def test_file_put_there_by_hand_is_checked_at_first_use(tmp_path: Path) -> None:
@@ -120,6 +128,27 @@ def _folder_row(**fields: str) -> WeightsRow:
     return WeightsRow(
         "net", "net-folder", "segmenter", "tests", "MIT", True, "https://example.org/net", parts=parts, **given
     )
+
+
+def _safetensors(data_byte_count: int = 12) -> bytes:
+    header = json.dumps({"__metadata__": {}, "a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 12]}}).encode()
+    return len(header).to_bytes(8, "little") + header + bytes(data_byte_count)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (_safetensors(5), r"\d+ bytes and \d+ were expected, it was cut"),
+        (b"<html>Sign in</html>", "no safetensors file"),
+        (b"", "no safetensors file"),
+    ],
+)
+def test_tensors_of_unknown_hash_that_are_cut_or_none_are_refused(tmp_path: Path, content: bytes, words: str) -> None:
+    row = _folder_row(sha256="")
+    store = WeightsStore(tmp_path / "weights", [row], _layout)
+    with pytest.raises(InputError, match=words):
+        store.add(row, _downloaded_folder(tmp_path / "net", content=content))
+    assert store.add(row, _downloaded_folder(tmp_path / "whole", content=_safetensors())).proof == "first use"
 
 
 def _downloaded_folder(place: Path, model_type: str = "sam2_video", content: bytes = CONTENT) -> Path:
@@ -177,8 +206,9 @@ def test_folder_without_one_of_its_parts_is_refused_by_that_name(tmp_path: Path)
 def test_folder_of_which_a_part_changes_after_first_use_is_refused(tmp_path: Path) -> None:
     row = _folder_row(sha256="")
     store = WeightsStore(tmp_path / "weights", [row], _layout)
-    store.add(row, _downloaded_folder(tmp_path / "net"))
-    (store.path(row) / "model.safetensors").write_bytes(b"other")
+    store.add(row, _downloaded_folder(tmp_path / "net", content=_safetensors()))
+    other = _safetensors().replace(bytes(12), bytes(11) + b"\1")
+    (store.path(row) / "model.safetensors").write_bytes(other)
     with pytest.raises(InputError, match="changed since its first use"):
         store.usable(row)
 
@@ -224,6 +254,7 @@ class _Address:
         self.cuts: list[int] = []
         self.asked: list[str] = []
         self.kind = "application/octet-stream"
+        self.status = 0
         address = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -243,7 +274,7 @@ class _Address:
         asked = request.headers.get("Range", "") if request.headers.get("If-Range", version) == version else ""
         self.asked.append(asked)
         start = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
-        request.send_response(206 if start else 200)
+        request.send_response(self.status or (206 if start else 200))
         request.send_header("Content-Type", self.kind)
         request.send_header("ETag", version)
         request.send_header("Content-Length", str(len(self.content) - start))
@@ -328,6 +359,14 @@ def test_download_that_gives_a_page_is_refused_with_the_way_by_hand(tmp_path: Pa
     address.kind = "text/html; charset=utf-8"
     with pytest.raises(InputError, match=r"by hand from https://example\.org/net"):
         _fetch(address, tmp_path)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_download_that_is_refused_says_so_with_the_way_by_hand(tmp_path: Path, address: _Address, status: int) -> None:
+    address.status = status
+    with pytest.raises(InputError, match=rf"answered {status} .*by hand from https://example\.org/net"):
+        _fetch(address, tmp_path)
+    assert len(address.asked) == 1
 
 
 def test_download_without_address_says_where_to_get_it(tmp_path: Path) -> None:
