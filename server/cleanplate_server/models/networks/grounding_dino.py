@@ -174,9 +174,14 @@ def _box(shares: list[float], rgb: RGB) -> Box:
 
 def _read_config(settings: Path) -> _Config:
     try:
-        config: _Config = GroundingDinoConfig.from_dict(json.loads(settings.read_text(encoding="utf-8")))
+        raw = json.loads(settings.read_text(encoding="utf-8"))
+        parts = raw["backbone_config"]["model_type"], raw["text_config"].get("model_type", "bert")
+        elsewhere = str(raw.get("backbone") or "")  # would be fetched
+        config: _Config = GroundingDinoConfig.from_dict(raw)
     except (ValueError, TypeError, KeyError, AttributeError, StrictDataclassError) as error:
         raise _refused(settings, "holds no settings of Grounding DINO") from error
+    if elsewhere or parts != ("swin", "bert"):
+        raise _refused(settings, f"asks for {elsewhere or ' and '.join(parts)}, not for the parts of Grounding DINO")
     config.disable_custom_kernels = True  # they would be fetched
     return config
 

@@ -163,6 +163,14 @@ def test_settings_that_are_none_are_refused(folder: Path, text: str) -> None:
         load_grounding_dino(folder, device="cpu")
 
 
+@pytest.mark.parametrize("change", [{"backbone": "somebody/else"}, {"backbone_config": {"model_type": "resnet"}}])
+def test_settings_that_ask_for_parts_from_elsewhere_are_refused(folder: Path, change: dict[str, object]) -> None:
+    settings = json.loads((folder / "config.json").read_text()) | change
+    (folder / "config.json").write_text(json.dumps(settings))
+    with pytest.raises(InputError, match="not for the parts of Grounding DINO"):
+        load_grounding_dino(folder, device="cpu")
+
+
 def test_words_without_the_marks_of_the_network_are_refused(folder: Path) -> None:
     (folder / "vocab.txt").write_bytes(b"dog\ncat\xff\n")
     with pytest.raises(InputError, match="is no list of words"):
