@@ -1,7 +1,7 @@
 """Any network that fills windows of frames, as an inpainter.
 
 Held at a time: one window (``Schedule.local_limit`` local frames and ``reference_limit`` references at most, at the
-size that the network sees, 11 + 10 as a rule), the holes' surroundings as filled in the few windows that a frame can
+size that the network sees, 11 + 10 as a rule), the holes and their rims as filled in the few windows that a frame can
 lie in (three as a rule), and one native crop of a frame. None of it grows with the shot.
 """
 
@@ -22,10 +22,11 @@ from numpy.typing import NDArray
 from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.networks.filling.display import DisplayCurve, fit_curve
 from cleanplate_server.models.networks.filling.drift import background_drift
-from cleanplate_server.models.networks.filling.regions import Region, Size, plan_region, union
+from cleanplate_server.models.networks.filling.regions import Region, Size, union
 from cleanplate_server.models.networks.filling.rim import RIM_PX, meet_rim
 from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS, ShotWindow
 from cleanplate_server.models.networks.filling.texture import REACH_PX, add_texture, texture_grid
+from cleanplate_server.models.networks.filling.tiles import Tile, is_long, plan_tiles, plan_whole
 from cleanplate_server.models.networks.filling.unseen import find_unseen
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes, WindowNetwork
 from cleanplate_server.models.protocols import (
@@ -40,6 +41,7 @@ from cleanplate_server.models.protocols import (
     Tick,
 )
 
+_PLANS_KEPT = 16
 _PLAN_FILE = "network-plan.json"
 _LEVEL_FRAMES = 16
 _LEVELS_EACH = 1 << 15
@@ -131,7 +133,8 @@ class NetworkFiller:
         self._schedule = replace(traits.schedule, reference_limit=limit)
         self._given: Sequence[int] = shot.clean_frames if isinstance(shot, CleanedFrames) else ()
         self._name = name
-        self._done: OrderedDict[int, dict[int, RGB]] = OrderedDict()
+        self._done: OrderedDict[tuple[int, int], dict[int, RGB]] = OrderedDict()
+        self._planned: OrderedDict[int, tuple[Tile, ...]] = OrderedDict()
         self._kept_windows = math.ceil(self._schedule.local_limit / self._schedule.stride)
 
     def fill(self, window: range) -> Iterator[CleanRegion]:
@@ -144,44 +147,60 @@ class NetworkFiller:
     def remarks(self) -> tuple[str, ...]:
         """What a person should know of the shot before it is filled; needs no decoding."""
         smaller: list[tuple[float, int, Region]] = []
+        parts = 1
         for centre in self._schedule.centres(self._shot.frames):
             window = self._window(centre)
             if union(self._shot.hole_box(frame) for frame in window.local) is not None:
-                region = self._region(window)
-                smaller += [(region.scale, centre, region)] if region.scale > 1 else []
-        if not smaller:
-            return ()
-        scale, centre, region = max(smaller, key=lambda found: found[0])
-        height, width = region.box.size
-        return (
-            f"{self._name} saw the {width} x {height} pixels around the hole at {region.seen[1]} x {region.seen[0]}"
-            f" (1/{scale:.2f}, the least of all, near frame {centre});"
-            " fine texture there is taken from the hole's surroundings",
-        )
+                tiles = self._tiles(window)
+                parts = max(parts, len(tiles))
+                smaller += [(tile.region.scale, centre, tile.region) for tile in tiles if tile.region.scale > 1]
+        said = []
+        if parts > 1:
+            said.append(f"{self._name} filled the long hole in {parts} parts side by side, to see it at its own size")
+        if smaller:
+            scale, centre, region = max(smaller, key=lambda found: found[0])
+            height, width = region.box.size
+            said.append(
+                f"{self._name} saw the {width} x {height} pixels around the hole at {region.seen[1]} x"
+                f" {region.seen[0]} (1/{scale:.2f}, the least of all, near frame {centre});"
+                " fine texture there is taken from the hole's surroundings"
+            )
+        return tuple(said)
 
     def _clean(self, frame: int, box: Box) -> CleanRegion:
         hole = self._shot.mask(frame)
-        windows = [self._window(centre) for centre in self._schedule.centres_over(frame, self._shot.frames)]
-        regions = [self._region(window) for window in windows]
-        scale = max(region.scale for region in regions)
-        near = self._near(box, regions, scale)
-        total, mass = np.zeros((*near.size, 3), np.float64), 0.0
-        for window, region in zip(windows, regions, strict=True):
-            weight = window.weight(frame)
-            total += weight * region.enlarge(self._filled(frame, window, region), near)
-            mass += weight
-        fill = (total / mass).astype(np.float32)
+        windows = self._windows_over(frame)
+        near, scale = self._near(frame), max(tile.region.scale for window in windows for tile in self._tiles(window))
+        total, mass = np.zeros((*near.size, 3), np.float64), np.zeros(near.size, np.float64)
+        for window in windows:
+            for place, tile in enumerate(self._tiles(window)):
+                part = _common(near, tile.region.box)
+                share = window.weight(frame) * tile.share(part)
+                if share.any():
+                    inside = _within(part, near).slices
+                    total[inside] += share[..., None] * self._filled(frame, window, place)
+                    mass[inside] += share
+        fill = (total / mass[..., None]).astype(np.float32)
         plate = self._plan.curve.show(self._shot.rgb(frame, near))
         fill = meet_rim(fill, plate, hole[near.slices], scale=scale)
         shown = self._textured(frame, box, near, fill, scale)
         rgb = np.where(hole[box.slices][..., None], self._plan.curve.restore(shown), self._shot.rgb(frame, box))
         return CleanRegion(frame, box, rgb.astype(np.float32), find_unseen(self._shot, self._camera, frame, box))
 
-    def _near(self, box: Box, regions: Sequence[Region], scale: float) -> Box:
-        """A hole's box and its rim, as far as every window shows it."""
+    def _windows_over(self, frame: int) -> list[ShotWindow]:
+        return [self._window(centre) for centre in self._schedule.centres_over(frame, self._shot.frames)]
+
+    def _near(self, frame: int) -> Box:
+        """A frame's hole and its rim, as far as every window shows it."""
+        tiles = [self._tiles(window) for window in self._windows_over(frame)]
+        box = self._shot.hole_box(frame)
+        assert box is not None, "only frames with a hole are filled"
+        scale = max(tile.region.scale for each in tiles for tile in each)
         grown = box.grown(math.ceil(RIM_PX * scale), self._shot.size)
-        for region in regions:
-            grown = _common(grown, region.box)
+        for each in tiles:
+            seen = union(tile.region.box for tile in each)
+            assert seen is not None, "there is at least one tile"
+            grown = _common(grown, seen)
         return grown
 
     def _textured(self, frame: int, box: Box, near: Box, fill: RGB, scale: float) -> RGB:
@@ -215,32 +234,46 @@ class NetworkFiller:
     def _window(self, centre: int) -> ShotWindow:
         return self._schedule.window(centre, self._shot.frames, self._given)
 
-    def _region(self, window: ShotWindow) -> Region:
-        holes = union(self._shot.hole_box(frame) for frame in window.local)
+    def _tiles(self, window: ShotWindow) -> tuple[Tile, ...]:
+        if window.centre not in self._planned:
+            self._planned[window.centre] = self._plan_tiles(window)
+            while len(self._planned) > _PLANS_KEPT:
+                self._planned.popitem(last=False)
+        return self._planned[window.centre]
+
+    def _plan_tiles(self, window: ShotWindow) -> tuple[Tile, ...]:
+        boxes = [self._shot.hole_box(frame) for frame in window.local]
+        holes = union(boxes)
         assert holes is not None, "a window is filled for a frame that has a hole"
         count = self._schedule.local_limit + len(window.references)
 
         def fits(size: Size) -> bool:
             return self._traits.cost.window_bytes(size, count) <= self._plan.budget_bytes
 
-        return plan_region(holes, self._shot.size, self._traits.sizes, fits=fits)
+        # a small thing that moves leaves a long way, along which its surroundings are seen in other frames
+        plan = plan_tiles if all(is_long(box) for box in boxes if box) else plan_whole
+        return plan(holes, self._shot.size, self._traits.sizes, fits=fits)
 
-    def _filled(self, frame: int, window: ShotWindow, region: Region) -> RGB:
-        """A local frame as the network made it; those of the last few windows are kept until they are asked for."""
-        if frame not in self._done.get(window.centre, {}):
-            self._done[window.centre] = self._run(window, region)
-            while len(self._done) > self._kept_windows:
+    def _filled(self, frame: int, window: ShotWindow, place: int) -> RGB:
+        """What a tile shows of a frame's hole and rim; that of other frames is kept until they are asked for."""
+        key = window.centre, place
+        if frame not in self._done.get(key, {}):
+            self._done[key] = self._run(window, self._tiles(window)[place].region)
+            while len({centre for centre, _ in self._done}) > self._kept_windows:
                 self._done.popitem(last=False)
-        self._done.move_to_end(window.centre)
-        return self._done[window.centre].pop(frame)
+        self._done.move_to_end(key)
+        return self._done[key].pop(frame)
 
     def _run(self, window: ShotWindow, region: Region) -> dict[int, RGB]:
         local = [*window.local, *[window.local[-1]] * (self._traits.least_local - len(window.local))]
         frames, holes = self._look([*local, *window.references], region)
         filled = self._network.fill(frames, holes, len(local))
         wanted = [frame for frame in window.local if self._shot.hole_box(frame) is not None]
-        # cut free of the whole, which would be kept with them
-        return {frame: filled[frame - window.local.start].copy() for frame in wanted}
+        return {frame: self._kept(filled[frame - window.local.start], frame, region) for frame in wanted}
+
+    def _kept(self, filled: RGB, frame: int, region: Region) -> RGB:
+        """What a region shows of a frame's hole and rim, at native resolution and free of the rest."""
+        return np.array(region.enlarge(filled, _common(self._near(frame), region.box)), np.float32)
 
     def _look(self, frames: Sequence[int], region: Region) -> tuple[Clip, Holes]:
         """Frames and holes as the network gets them."""

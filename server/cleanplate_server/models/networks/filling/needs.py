@@ -19,6 +19,8 @@ _CONTEXT_BYTES = 640 << 20
 _FRAME_BYTES = 13
 """A float32 pixel of three colours and its hole, as a window is put together."""
 _FILLED_BYTES = 12
+_HOLE_SHARE = 0.25
+"""Of the picture, that a hole with its rim is taken to fill at most: larger ones are told too low."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,11 @@ def fill_need(name: str, picture: Size, effort: Effort, *, device: str, weights_
     size = traits.sizes.padded((least[0], least[1]))
     wanted = traits.cost.window_bytes(size, count)
     window = min(wanted, device_budget(device))
-    # a region that does not fit is seen smaller, and so is all that is kept of it
-    pixels = size[0] * size[1] * window / wanted
+    # a region that does not fit is seen smaller; holes are kept as large as they are until their frame's turn comes
+    seen = size[0] * size[1] * window / wanted
     kept = sum(range(traits.schedule.local_limit, 0, -traits.schedule.stride))
-    held = round(pixels * (count * _FRAME_BYTES + kept * _FILLED_BYTES))
+    hole = _HOLE_SHARE * picture[0] * picture[1]
+    held = round(seen * count * _FRAME_BYTES + hole * kept * _FILLED_BYTES)
     if device == "cpu":
         return MemoryNeed(_LIBRARY_BYTES + 2 * weights_bytes + window + held)
     return MemoryNeed(

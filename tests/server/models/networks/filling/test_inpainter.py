@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from cleanplate_server.models.networks.filling.regions import AcceptedSizes
 from cleanplate_server.models.networks.filling.schedule import Schedule
+from cleanplate_server.models.networks.filling.traits import TRAITS
 from cleanplate_server.models.networks.filling.window_network import Clip
 from cleanplate_server.models.protocols import RGB, Mask, RemarkingFiller
 from fakes import ArrayFrames
@@ -24,6 +25,7 @@ SIZE = (48, 96)
         Schedule(stride=3, reach=3, reference_gap=4),
         Schedule(stride=5, reach=5, reference_gap=10),
         Schedule(stride=4, reach=9, reference_gap=1),
+        *{traits.schedule: None for traits in TRAITS.values()},
     ],
 )
 @pytest.mark.parametrize("sizes", [AcceptedSizes((24, 32), (4, 4)), AcceptedSizes((48, 96), is_fixed=True)])
