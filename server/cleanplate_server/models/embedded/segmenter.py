@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
+from math import ceil
 
 import cv2
 import numpy as np
@@ -42,6 +44,9 @@ _MOVING_START = (1.0, 3.0)
 """Log odds inside what moves as one with the click, where the frames nearby lie badly and exactly on this one."""
 _COLOUR_SHARE = 0.6
 """How much less colours count where exact frames show what moves."""
+_GUIDE_PX = 2
+"""Radius of the windows in which a mask is laid along the picture's own edges."""
+_THREAD_COUNT = 2
 _NECK_SHARES = (0.0, 0.012, 0.025)
 """Half widths of the necks at which moving things are told apart, as shares of the root of the picture's area."""
 
@@ -124,13 +129,16 @@ class CutImage:
             moving, judged = self._moving_starts(motion, seeds.inside)
             # The moving region tells the size; every second guess is enough beside it.
             starts = moving + (starts[1::2] if moving else starts)
-        found = []
-        for start in starts:
+
+        def settled(start: Picture) -> tuple[Picture, float]:
             u = self._settle(seeds, start, near=near, motion=motion)
             score, moving_score = self._score(u, start, count), self._motion_contrast(u, judged)
-            found.append((u, score if moving_score is None else float(np.clip(0.5 * (score + moving_score), 0.0, 1.0))))
-        found.sort(key=lambda pair: -pair[1])
-        return tuple(Candidate(self._sharpened(u, seeds), score) for u, score in found[:3])
+            return u, score if moving_score is None else float(np.clip(0.5 * (score + moving_score), 0.0, 1.0))
+
+        with ThreadPoolExecutor(_THREAD_COUNT) as threads:
+            found = sorted(threads.map(settled, starts), key=lambda pair: -pair[1])[:3]
+            masks = threads.map(lambda pair: self._sharpened(pair[0], seeds), found)
+            return tuple(Candidate(mask, score) for mask, (_, score) in zip(masks, found, strict=True))
 
     def _seeds(self, prompt: Prompt) -> Seeds:
         inside, outside = np.zeros(self._size, np.uint8), np.zeros(self._size, np.uint8)
@@ -309,14 +317,30 @@ class CutImage:
     def _sharpened(self, u: Picture, seeds: Seeds) -> Mask:
         """Brings u to full size along the picture's own edges, what was clicked always inside: bool [H, W]."""
         height, width = self._picture.shape[:2]
-        slopes, offsets = guided_lines(self._small, u, radius_px=2, epsilon=1e-4)
-        soft = np.asarray(cv2.resize(offsets, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-        for channel in range(3):
-            line = cv2.resize(slopes[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
-            soft += line * self._picture[..., channel]
-        found = soft >= 0.5
+        found = np.zeros((height, width), np.bool_)
+        rows, columns = np.flatnonzero(u.any(axis=1)), np.flatnonzero(u.any(axis=0))
+        if rows.size:
+            box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+            slopes, offsets = guided_lines(self._small, u, radius_px=_GUIDE_PX, epsilon=1e-4)
+            # Twice the radius away from where anything is, slopes and offsets are 0.
+            down, across = self._enlarged(box.grown(2 * _GUIDE_PX + 1, self._size)).slices
+            soft = np.array(
+                cv2.resize(offsets, (width, height), interpolation=cv2.INTER_LINEAR)[down, across], np.float32
+            )
+            for channel in range(3):
+                line = cv2.resize(slopes[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
+                soft += np.asarray(line[down, across] * self._picture[down, across, channel], np.float32)
+            found[down, across] = soft >= 0.5
         told = cv2.resize(seeds.inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
         return np.asarray(found | told)
+
+    def _enlarged(self, box: Box) -> Box:
+        """A box of the working size at full size, rounded outwards."""
+        height, width = self._picture.shape[:2]
+        down, right = height / self._size[0], width / self._size[1]
+        return Box(
+            int(box.x0 * right), int(box.y0 * down), min(width, ceil(box.x1 * right)), min(height, ceil(box.y1 * down))
+        )
 
 
 def _clipped(rgb: RGB) -> RGB:
