@@ -143,13 +143,15 @@ def prompt_from_message(message: prompt_pb2.Prompt, *, admit: Admit) -> Prompt:
     """A prompt; what depends on the media is not checked here.
 
     Raises:
-        PromptError: an unspecified side, a brush without width, a negative object or hit.
+        PromptError: an unspecified side, a brush without width, a negative object, hit or outline.
         MaskError, NotFoundError: see ``mask_from_message``.
     """
     if message.object_id < 0:
         raise PromptError(f"object {message.object_id} makes no sense; objects are numbered from 1")
     if message.name_hit < 0:
         raise PromptError(f"hit {message.name_hit} makes no sense; hits of a name are numbered from 1, and 0 is all")
+    if message.candidate < 0:
+        raise PromptError(f"outline {message.candidate} makes no sense; outlines are numbered from 1, 0 is the best")
     frame = message.frame
     return Prompt(
         frame=frame,
@@ -161,6 +163,7 @@ def prompt_from_message(message: prompt_pb2.Prompt, *, admit: Admit) -> Prompt:
         name=message.object_name.strip(),
         name_hit=message.name_hit,
         every_shot=message.every_shot,
+        candidate=message.candidate,
     )
 
 
@@ -168,7 +171,7 @@ def prompt_to_message(prompt: Prompt) -> prompt_pb2.Prompt:
     """A prompt with its mask inline."""
     message = prompt_pb2.Prompt(
         frame=prompt.frame, object_id=prompt.object_id, object_name=prompt.name, name_hit=prompt.name_hit,
-        every_shot=prompt.every_shot,
+        every_shot=prompt.every_shot, candidate=prompt.candidate,
     )  # fmt: skip
     message.points.extend(prompt_pb2.Point(x=p.x, y=p.y, side=_side(p.inside)) for p in prompt.points)
     for stroke in prompt.strokes:

@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63leanplate/v1/prompt.proto\x12\rcleanplate.v1\"U\n\x0eSegmentRequest\x12\x0c\n\x04\x63lip\x18\x01 \x01(\t\x12%\n\x06prompt\x18\x02 \x01(\x0b\x32\x15.cleanplate.v1.Prompt\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\"S\n\x0fSegmentResponse\x12\x30\n\ncandidates\x18\x01 \x03(\x0b\x32\x1c.cleanplate.v1.MaskCandidate\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\"W\n\x12\x46indObjectsRequest\x12\x0c\n\x04\x63lip\x18\x01 \x01(\t\x12\x13\n\x0bobject_name\x18\x02 \x01(\t\x12\x0e\n\x06\x66rames\x18\x03 \x03(\x03\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\"j\n\x13\x46indObjectsResponse\x12\r\n\x05\x66rame\x18\x01 \x01(\x03\x12$\n\x04hits\x18\x02 \x03(\x0b\x32\x16.cleanplate.v1.NameHit\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x0e\n\x06remark\x18\x04 \x01(\t\"H\n\x07NameHit\x12\x1f\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Box\x12\r\n\x05score\x18\x02 \x01(\x01\x12\r\n\x05label\x18\x03 \x01(\t\"\x92\x02\n\x06Prompt\x12\r\n\x05\x66rame\x18\x01 \x01(\x03\x12\x11\n\tobject_id\x18\x02 \x01(\x05\x12$\n\x06points\x18\x03 \x03(\x0b\x32\x14.cleanplate.v1.Point\x12$\n\x03\x62ox\x18\x04 \x01(\x0b\x32\x12.cleanplate.v1.BoxH\x00\x88\x01\x01\x12&\n\x07strokes\x18\x05 \x03(\x0b\x32\x15.cleanplate.v1.Stroke\x12&\n\x04mask\x18\x06 \x01(\x0b\x32\x13.cleanplate.v1.MaskH\x01\x88\x01\x01\x12\x13\n\x0bobject_name\x18\x07 \x01(\t\x12\x10\n\x08name_hit\x18\x08 \x01(\x05\x12\x12\n\nevery_shot\x18\t \x01(\x08\x42\x06\n\x04_boxB\x07\n\x05_mask\"\x87\x01\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\x12\'\n\x04side\x18\x03 \x01(\x0e\x32\x19.cleanplate.v1.Point.Side\"?\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSIDE_INSIDE\x10\x01\x12\x10\n\x0cSIDE_OUTSIDE\x10\x02\"5\n\x03\x42ox\x12\n\n\x02x0\x18\x01 \x01(\x05\x12\n\n\x02y0\x18\x02 \x01(\x05\x12\n\n\x02x1\x18\x03 \x01(\x05\x12\n\n\x02y1\x18\x04 \x01(\x05\"j\n\x06Stroke\x12$\n\x06points\x18\x01 \x03(\x0b\x32\x14.cleanplate.v1.Point\x12\x11\n\tradius_px\x18\x02 \x01(\x01\x12\'\n\x04side\x18\x03 \x01(\x0e\x32\x19.cleanplate.v1.Point.Side\"/\n\x04Mask\x12\r\n\x03png\x18\x01 \x01(\x0cH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"b\n\rMaskCandidate\x12!\n\x04mask\x18\x01 \x01(\x0b\x32\x13.cleanplate.v1.Mask\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x1f\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x12.cleanplate.v1.Box2\xb0\x01\n\x0eSegmentService\x12H\n\x07Segment\x12\x1d.cleanplate.v1.SegmentRequest\x1a\x1e.cleanplate.v1.SegmentResponse\x12T\n\x0b\x46indObjects\x12!.cleanplate.v1.FindObjectsRequest\x1a\".cleanplate.v1.FindObjectsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x63leanplate/v1/prompt.proto\x12\rcleanplate.v1\"U\n\x0eSegmentRequest\x12\x0c\n\x04\x63lip\x18\x01 \x01(\t\x12%\n\x06prompt\x18\x02 \x01(\x0b\x32\x15.cleanplate.v1.Prompt\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\"S\n\x0fSegmentResponse\x12\x30\n\ncandidates\x18\x01 \x03(\x0b\x32\x1c.cleanplate.v1.MaskCandidate\x12\x0e\n\x06\x65ngine\x18\x02 \x01(\t\"W\n\x12\x46indObjectsRequest\x12\x0c\n\x04\x63lip\x18\x01 \x01(\t\x12\x13\n\x0bobject_name\x18\x02 \x01(\t\x12\x0e\n\x06\x66rames\x18\x03 \x03(\x03\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\"j\n\x13\x46indObjectsResponse\x12\r\n\x05\x66rame\x18\x01 \x01(\x03\x12$\n\x04hits\x18\x02 \x03(\x0b\x32\x16.cleanplate.v1.NameHit\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12\x0e\n\x06remark\x18\x04 \x01(\t\"H\n\x07NameHit\x12\x1f\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x12.cleanplate.v1.Box\x12\r\n\x05score\x18\x02 \x01(\x01\x12\r\n\x05label\x18\x03 \x01(\t\"\xa5\x02\n\x06Prompt\x12\r\n\x05\x66rame\x18\x01 \x01(\x03\x12\x11\n\tobject_id\x18\x02 \x01(\x05\x12$\n\x06points\x18\x03 \x03(\x0b\x32\x14.cleanplate.v1.Point\x12$\n\x03\x62ox\x18\x04 \x01(\x0b\x32\x12.cleanplate.v1.BoxH\x00\x88\x01\x01\x12&\n\x07strokes\x18\x05 \x03(\x0b\x32\x15.cleanplate.v1.Stroke\x12&\n\x04mask\x18\x06 \x01(\x0b\x32\x13.cleanplate.v1.MaskH\x01\x88\x01\x01\x12\x13\n\x0bobject_name\x18\x07 \x01(\t\x12\x10\n\x08name_hit\x18\x08 \x01(\x05\x12\x12\n\nevery_shot\x18\t \x01(\x08\x12\x11\n\tcandidate\x18\n \x01(\x05\x42\x06\n\x04_boxB\x07\n\x05_mask\"\x87\x01\n\x05Point\x12\t\n\x01x\x18\x01 \x01(\x01\x12\t\n\x01y\x18\x02 \x01(\x01\x12\'\n\x04side\x18\x03 \x01(\x0e\x32\x19.cleanplate.v1.Point.Side\"?\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0f\n\x0bSIDE_INSIDE\x10\x01\x12\x10\n\x0cSIDE_OUTSIDE\x10\x02\"5\n\x03\x42ox\x12\n\n\x02x0\x18\x01 \x01(\x05\x12\n\n\x02y0\x18\x02 \x01(\x05\x12\n\n\x02x1\x18\x03 \x01(\x05\x12\n\n\x02y1\x18\x04 \x01(\x05\"j\n\x06Stroke\x12$\n\x06points\x18\x01 \x03(\x0b\x32\x14.cleanplate.v1.Point\x12\x11\n\tradius_px\x18\x02 \x01(\x01\x12\'\n\x04side\x18\x03 \x01(\x0e\x32\x19.cleanplate.v1.Point.Side\"/\n\x04Mask\x12\r\n\x03png\x18\x01 \x01(\x0cH\x00\x12\x0e\n\x04path\x18\x02 \x01(\tH\x00\x42\x08\n\x06source\"b\n\rMaskCandidate\x12!\n\x04mask\x18\x01 \x01(\x0b\x32\x13.cleanplate.v1.Mask\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x1f\n\x03\x62ox\x18\x03 \x01(\x0b\x32\x12.cleanplate.v1.Box2\xb0\x01\n\x0eSegmentService\x12H\n\x07Segment\x12\x1d.cleanplate.v1.SegmentRequest\x1a\x1e.cleanplate.v1.SegmentResponse\x12T\n\x0b\x46indObjects\x12!.cleanplate.v1.FindObjectsRequest\x1a\".cleanplate.v1.FindObjectsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,19 +32,19 @@ if _descriptor._USE_C_DESCRIPTORS == False:
   _globals['_NAMEHIT']._serialized_start=414
   _globals['_NAMEHIT']._serialized_end=486
   _globals['_PROMPT']._serialized_start=489
-  _globals['_PROMPT']._serialized_end=763
-  _globals['_POINT']._serialized_start=766
-  _globals['_POINT']._serialized_end=901
-  _globals['_POINT_SIDE']._serialized_start=838
-  _globals['_POINT_SIDE']._serialized_end=901
-  _globals['_BOX']._serialized_start=903
-  _globals['_BOX']._serialized_end=956
-  _globals['_STROKE']._serialized_start=958
-  _globals['_STROKE']._serialized_end=1064
-  _globals['_MASK']._serialized_start=1066
-  _globals['_MASK']._serialized_end=1113
-  _globals['_MASKCANDIDATE']._serialized_start=1115
-  _globals['_MASKCANDIDATE']._serialized_end=1213
-  _globals['_SEGMENTSERVICE']._serialized_start=1216
-  _globals['_SEGMENTSERVICE']._serialized_end=1392
+  _globals['_PROMPT']._serialized_end=782
+  _globals['_POINT']._serialized_start=785
+  _globals['_POINT']._serialized_end=920
+  _globals['_POINT_SIDE']._serialized_start=857
+  _globals['_POINT_SIDE']._serialized_end=920
+  _globals['_BOX']._serialized_start=922
+  _globals['_BOX']._serialized_end=975
+  _globals['_STROKE']._serialized_start=977
+  _globals['_STROKE']._serialized_end=1083
+  _globals['_MASK']._serialized_start=1085
+  _globals['_MASK']._serialized_end=1132
+  _globals['_MASKCANDIDATE']._serialized_start=1134
+  _globals['_MASKCANDIDATE']._serialized_end=1232
+  _globals['_SEGMENTSERVICE']._serialized_start=1235
+  _globals['_SEGMENTSERVICE']._serialized_end=1411
 # @@protoc_insertion_point(module_scope)

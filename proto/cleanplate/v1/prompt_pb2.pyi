@@ -172,6 +172,7 @@ class Prompt(google.protobuf.message.Message):
     OBJECT_NAME_FIELD_NUMBER: builtins.int
     NAME_HIT_FIELD_NUMBER: builtins.int
     EVERY_SHOT_FIELD_NUMBER: builtins.int
+    CANDIDATE_FIELD_NUMBER: builtins.int
     frame: builtins.int
     """Frame, from 0 in the media."""
     object_id: builtins.int
@@ -186,6 +187,10 @@ class Prompt(google.protobuf.message.Message):
     """
     every_shot: builtins.bool
     """Look for the name in every shot of the job's range, not only in that of `frame`. Segment does not read it."""
+    candidate: builtins.int
+    """Which of the segmenter's answers a job takes for the mask, from 1, best first. Default (0) takes the best. Refused
+    when there are fewer. Segment gives all of them and does not read it.
+    """
     @property
     def points(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Point]:
         """Clicks."""
@@ -214,9 +219,10 @@ class Prompt(google.protobuf.message.Message):
         object_name: builtins.str = ...,
         name_hit: builtins.int = ...,
         every_shot: builtins.bool = ...,
+        candidate: builtins.int = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_box", b"_box", "_mask", b"_mask", "box", b"box", "mask", b"mask"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_box", b"_box", "_mask", b"_mask", "box", b"box", "every_shot", b"every_shot", "frame", b"frame", "mask", b"mask", "name_hit", b"name_hit", "object_id", b"object_id", "object_name", b"object_name", "points", b"points", "strokes", b"strokes"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_box", b"_box", "_mask", b"_mask", "box", b"box", "candidate", b"candidate", "every_shot", b"every_shot", "frame", b"frame", "mask", b"mask", "name_hit", b"name_hit", "object_id", b"object_id", "object_name", b"object_name", "points", b"points", "strokes", b"strokes"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_box", b"_box"]) -> typing.Literal["box"] | None: ...
     @typing.overload

@@ -15,6 +15,8 @@ from cleanplate_server.errors import PromptError
 
 PROMPT_NAMES = ("click", "outside", "box", "mask", "name", "object")
 """Parameter names of the options that must keep their order."""
+_OUTLINED = ("click", "box")
+"""Kinds that may say which of the segmenter's answers is meant."""
 _ORDER = "cleanplate.option_order"
 
 
@@ -27,7 +29,7 @@ class PromptPart:
         moment: the frame, None for a name that is looked for in all of the range.
         numbers: x, y of a click; left, top, right, bottom of a box.
         text: file of a mask, words of a name.
-        hit: which hit of a name, 0 for all.
+        hit: which hit of a name, 0 for all; which outline of a click or a box, 0 for the best.
     """
 
     kind: str
@@ -60,7 +62,12 @@ class PromptType(click.ParamType):  # type: ignore[type-arg]  # no generic befor
         moment = MomentType().read(place, param, ctx)
         if not self._number_count:
             return PromptPart(self.kind, moment, text=rest)
-        return PromptPart(self.kind, moment, self._numbers(rest, value, param, ctx))
+        numbers, mark, outline = rest.partition("#")
+        if mark and (self.kind not in _OUTLINED or not outline.isdecimal() or int(outline) == 0):
+            self.fail(
+                f"'{value}' is not {self.name}; #2 at the end of a click or a box is the second outline", param, ctx
+            )
+        return PromptPart(self.kind, moment, self._numbers(numbers, value, param, ctx), hit=int(outline or 0))
 
     def _numbers(
         self, text: str, value: str, param: click.Parameter | None, ctx: click.Context | None
@@ -93,7 +100,8 @@ class NameType(click.ParamType):  # type: ignore[type-arg]  # no generic before 
 def prompt_options() -> list[click.Parameter]:
     """The prompt options, all repeatable."""
     return [
-        click.Option(["--click"], type=PromptType("click", "X,Y", 2), multiple=True, help="On the object."),
+        click.Option(["--click"], type=PromptType("click", "X,Y", 2), multiple=True,
+                     help="On the object; #N at its end takes the N-th outline, where the best is not what is meant."),
         click.Option(["--not", "outside"], type=PromptType("outside", "X,Y", 2), multiple=True, help="Not the object."),
         click.Option(["--box"], type=PromptType("box", "X0,Y0,X1,Y1", 4), multiple=True, help="Around the object."),
         click.Option(["--mask"], type=PromptType("mask", "FILE", 0), multiple=True, help="A picture, white is object."),
@@ -170,6 +178,8 @@ def to_prompts(
 
 
 def _add(prompt: prompt_pb2.Prompt, part: PromptPart) -> None:
+    if part.kind in _OUTLINED and part.hit:
+        prompt.candidate = part.hit
     if part.kind in ("click", "outside"):
         side = prompt_pb2.Point.SIDE_INSIDE if part.kind == "click" else prompt_pb2.Point.SIDE_OUTSIDE
         prompt.points.append(prompt_pb2.Point(x=part.numbers[0], y=part.numbers[1], side=side))

@@ -91,6 +91,7 @@ class Prompt:
         frame: frame number in the media.
         object_id: from 1; each object is segmented and followed for itself.
         points, box, strokes, mask, name: any mixture; a mask is bool [H, W] and is the answer where it stands alone.
+        candidate: which of the segmenter's answers is meant, from 1, best first; 0 is the best.
         name_hit: which of the things that a name means there, from 1, best first; 0 is all, each an object of its own.
         every_shot: look for the name in every shot of the range, not only in that of ``frame``.
     """
@@ -103,6 +104,7 @@ class Prompt:
     mask: Mask | None = field(default=None, compare=False)
     name: str = ""
     name_hit: int = 0
+    candidate: int = 0
     every_shot: bool = False
 
 

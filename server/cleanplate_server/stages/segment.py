@@ -122,6 +122,7 @@ def _join(first: Prompt, second: Prompt) -> Prompt:
         box=second.box or first.box,
         mask=mask,
         name=second.name or first.name,
+        candidate=second.candidate or first.candidate,
     )
 
 
@@ -181,12 +182,19 @@ class ClipSession:
         return segmenter.remarks if isinstance(segmenter, YieldingSegmenter) else ()
 
     def key(self, prompt: Prompt, engine: str = "") -> Key:
-        """The best candidate as a key.
+        """The candidate that is meant as a key.
 
         Raises:
-            PromptError: the engine found nothing at the prompt.
+            PromptError: the engine found nothing at the prompt, or fewer candidates.
         """
-        mask = self.segment(prompt, engine)[0].mask
+        found = self.segment(prompt, engine)
+        if prompt.candidate > len(found):
+            scores = ", ".join(f"#{number} with {each.score:.2f}" for number, each in enumerate(found, start=1))
+            raise PromptError(
+                f"there is no outline #{prompt.candidate} for object {prompt.object_id} on frame {prompt.frame};"
+                f" choose one of {scores}"
+            )
+        mask = found[max(0, prompt.candidate - 1)].mask
         if not mask.any():
             raise PromptError(
                 f"nothing was found at the prompt for object {prompt.object_id} on frame {prompt.frame};"

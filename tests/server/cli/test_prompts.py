@@ -40,6 +40,18 @@ def test_clicks_on_one_frame_are_one_prompt_in_the_order_written() -> None:
     ]  # fmt: skip
 
 
+def test_number_after_a_click_or_a_box_is_the_outline_that_is_meant() -> None:
+    click, box = _prompts("--click", "1@4,5#2", "--not", "1@9,9", "--object", "2", "--box", "1@0,0,9,9#3")
+    assert (click.candidate, len(click.points), click.points[0].y) == (2, 2, 5)
+    assert (box.candidate, box.box.x1) == (3, 9)
+
+
+@pytest.mark.parametrize("arguments", [("--click", "1@4,5#0"), ("--click", "1@4,5#two"), ("--not", "1@4,5#2")])
+def test_number_that_names_no_outline_is_refused(arguments: tuple[str, str]) -> None:
+    with pytest.raises(click.UsageError, match="second outline"):
+        _parts(*arguments)
+
+
 def test_object_holds_for_the_prompts_after_it() -> None:
     prompts = _prompts(
         "--click", "1@1,1", "--object", "2", "--click", "1@2,2", "--box", "1@0,0,9,9", "--object", "3", "--not", "1@3,3"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cleanplate_server.clip import ClipRange, Media
-from cleanplate_server.errors import DeviceMemoryError
+from cleanplate_server.errors import DeviceMemoryError, PromptError
 from cleanplate_server.models.lighter import YieldingSegmenter
 from cleanplate_server.models.protocols import RGB, Candidate, EngineInfo, Mask, Nearby, Point, Prompt
 from cleanplate_server.pipeline.tracking import segment_prompts
@@ -105,6 +105,31 @@ def test_last_frame_stays_ready_however_large_it_is(clip: Media, engine: Sized) 
         session.segment(CLICK)
         session.segment(CLICK)
     assert engine.prepared == 1
+
+
+@dataclass
+class Several:
+    """Finds the left half, then all of the picture."""
+
+    info = EngineInfo("several")
+    byte_count: int = 1
+
+    def prepare(self, rgb: RGB, nearby: Nearby | None = None) -> Several:
+        self.size = rgb.shape[:2]
+        return self
+
+    def segment(self, prompt: Prompt, previous: Mask | None = None) -> tuple[Candidate, ...]:
+        left = np.zeros(self.size, np.bool_)
+        left[:, : self.size[1] // 2] = True
+        return Candidate(left, 0.9), Candidate(np.ones(self.size, np.bool_), 0.7)
+
+
+@pytest.mark.parametrize(("candidate", "share"), [(0, 0.5), (1, 0.5), (2, 1.0)])
+def test_key_is_the_outline_that_is_meant_and_the_best_by_default(clip: Media, candidate: int, share: float) -> None:
+    with ClipSession(clip, lambda name: Several()) as session:
+        assert session.key(replace(CLICK, candidate=candidate)).mask.mean() == share
+        with pytest.raises(PromptError, match=r"no outline #3 .*#1 with 0\.90, #2 with 0\.70"):
+            session.key(replace(CLICK, candidate=3))
 
 
 @pytest.mark.parametrize("fails", ["load", "prepare", "segment"])
