@@ -3,11 +3,13 @@
 
     fill_networks.py [--engine NAME ...] [--size 432x240] [--effort balanced] [--device cpu] [--threads 2]
     fill_networks.py --shot 3840x2160 --hole 600 [--engine NAME ...] [--budget-gib 4.8]
+    fill_networks.py --half [--size 216x120] [--engine NAME ...]
 
 Values of the weights are those of the parity cases, so that pictures mean nothing; speed and memory do not depend on
 them. Each engine runs in a process of its own. Without ``--shot`` one whole window (local frames and references) goes
-through the network. Printed are seconds for each frame that it adds to the shot, the peak of the process and of the
-device, and what is told beforehand. With ``--shot`` one frame of a shot is filled as a job does it, region and all.
+through the network. Printed are seconds for each frame that it adds to the shot, the memory that the window took beside
+the program and its weights, and what is told beforehand. With ``--shot`` one frame of a shot is filled as a job does,
+region and all, and printed is the peak of the whole process beside the budget of a window. On a CPU it needs Linux.
 """
 
 from __future__ import annotations
@@ -71,9 +73,11 @@ def main() -> int:
     options = _options()
     if options.inside:
         torch.set_num_threads(options.threads)
-        (_fill_shot if options.shot else _fill_window)(options, options.engine[0])
+        work = _compare_precisions if options.half else _fill_shot if options.shot else _fill_window
+        work(options, options.engine[0])
         return 0
-    _say(f"{'engine':<12} {'seen':>9} {'frames':>6} {'s/frame':>8} {'cpu s':>7} {'peak MiB':>9} {'told MiB':>9}")
+    if not options.half:
+        _say(f"{'engine':<12} {'seen':>9} {'frames':>6} {'s/frame':>8} {'cpu s':>7} {'MiB':>9} {'told MiB':>9}")
     worst = 0
     for name in options.engine or INPAINTER_NAMES:
         command = [sys.executable, __file__, *sys.argv[1:], "--engine", name, "--inside"]
@@ -91,6 +95,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--effort", choices=REFERENCE_LIMITS, default="balanced")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--half", action="store_true", help="how far half precision is off, in code values of 8 bits")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -108,13 +113,26 @@ def _fill_window(options: argparse.Namespace, name: str) -> None:
     frames, holes = _a_window(size, count)
     with tempfile.TemporaryDirectory() as folder:
         network = load_network(name, save_files(name, Path(folder)), device=options.device)
-    began, used, before = time.monotonic(), time.process_time(), _peak_bytes(options.device)
+    held = _held_bytes(options.device)
+    began, used = time.monotonic(), time.process_time()
     network.fill(frames, holes, local_count)
     took = time.monotonic() - began, time.process_time() - used
-    told = traits.cost.window_bytes(size, count)
-    # the process was smaller than this before the window, so that what it grew by is the window's, or less
-    _line(name, size, count, (took[0] / schedule.stride, took[1] / schedule.stride), _peak_bytes(options.device), told)
-    _say(f"{'':<12} of which {before >> 20} MiB were the program and its weights")
+    needed, told = _peak_bytes(options.device) - held, traits.cost.window_bytes(size, count)
+    _line(name, size, count, (took[0] / schedule.stride, took[1] / schedule.stride), needed, told)
+
+
+def _compare_precisions(options: argparse.Namespace, name: str) -> None:
+    """How far half precision moves what a network makes of a few frames."""
+    traits = TRAITS[name]
+    size = traits.sizes.padded(options.size)
+    frames, holes = _a_window(size, 6)
+    with tempfile.TemporaryDirectory() as folder:
+        network = load_network(name, save_files(name, Path(folder)), device=options.device)
+    single = network.fill(frames, holes, 4)
+    with torch.autocast(torch.device(options.device).type, torch.float16):
+        half = network.fill(frames, holes, 4)
+    off = np.abs(half - single)[holes[:4]] * 255
+    _say(f"{name:<12} {size[1]}x{size[0]}: off by {off.max():.3f} of 255 at most, {off.mean():.4f} on the mean")
 
 
 def _fill_shot(options: argparse.Namespace, name: str) -> None:
@@ -138,6 +156,13 @@ def _a_window(size: tuple[int, int], count: int) -> tuple[Clip, Holes]:
     shot = MovingShot(size, round((0.1 * size[0] * size[1] * 4 / np.pi) ** 0.5))
     shown = [frame % _SHOT_FRAMES for frame in range(count)]
     return np.stack([shot.rgb(frame) for frame in shown]), np.stack([shot.mask(frame) for frame in shown])
+
+
+def _held_bytes(device: str) -> int:
+    """What is held now."""
+    if device != "cpu":
+        return int(torch.cuda.memory_allocated(device))
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _peak_bytes(device: str) -> int:

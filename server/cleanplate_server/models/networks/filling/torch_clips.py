@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 import torch
@@ -34,9 +34,9 @@ def as_frames(frames: Clip, device: torch.device) -> Tensor:
     return 2 * torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).to(device)[None] - 1
 
 
-def precision(traits: WindowTraits, device: torch.device) -> torch.autocast:
+def precision(traits: WindowTraits, device: torch.device) -> AbstractContextManager[object]:
     """Half precision where it is a GPU's and the network's results stay the same to the eye, else none."""
-    return torch.autocast(device.type, torch.float16, enabled=traits.halves and device.type == "cuda")
+    return torch.autocast("cuda", torch.float16) if traits.halves and device.type == "cuda" else nullcontext()
 
 
 def device_of(network: nn.Module) -> torch.device:
