@@ -13,13 +13,14 @@ PANEL := tests/plugin/premiere
 PANEL_STAMP := build/panel/.set-up
 PROTOS := $(wildcard proto/cleanplate/v1/*.proto)
 
-.PHONY: help setup demo test test-hosts lint types bench bench-memory bench-quality proto clean
+.PHONY: help setup demo test test-page test-hosts lint types bench bench-memory bench-quality proto clean
 
 help:
 	@echo "make setup          a .venv with everything in it"
 	@echo "make demo           click, track, fill on a shot of its own making; figures, picture, media"
-	@echo "make test           all tests; those that need melt, luajit or node (20 or later, npm) skip where these are not"
-	@echo "                    installed: apt-get install melt luajit nodejs npm"
+	@echo "make test           all tests; those that need melt, luajit, node (20 or later, npm) or chromium skip where these are"
+	@echo "                    not installed: apt-get install melt luajit nodejs npm chromium"
+	@echo "make test-page      the picker's page in a browser; says why where it skips"
 	@echo "make test-hosts     timelines in Kdenlive and Blender; root on Debian, 3 GB in HOSTS_SID=$(HOSTS_SID), minutes"
 	@echo "make lint types     ruff, mypy --strict"
 	@echo "make bench          frames per second and peak memory (QUICK=1 for a short look)"
@@ -41,7 +42,11 @@ demo: setup
 	$(BIN)/cleanplate demo -o demo-out
 
 test: setup $(PANEL_STAMP)
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "no chromium: the page's tests in a browser skip"
 	$(BIN)/python -m pytest -m "not hosts"
+
+test-page: setup $(PANEL_STAMP)
+	$(BIN)/python -m pytest -rs tests/plugin/page
 
 # What checks the panel of Premiere: its published types and a compiler. Without npm, or without packages, its tests skip.
 $(PANEL_STAMP): $(PANEL)/package-lock.json

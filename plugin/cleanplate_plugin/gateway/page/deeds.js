@@ -1,0 +1,196 @@
+// What a person changes in the session, each with its opposite: shown at once, sent by the outbox.
+
+import { bodyOf, isNothing, NOTHING, promptedAt, promptKey, saidAt, saidOf } from "./said.js";
+
+/**
+ * @typedef {import("./wire.d.ts").Said} Said
+ * @typedef {import("./wire.d.ts").Session} Session
+ * @typedef {import("./wire.d.ts").PickedObject} PickedObject
+ * @typedef {import("./wire.d.ts").TakeSettings} TakeSettings
+ * @typedef {import("./wire.d.ts").PromptAnswer} PromptAnswer
+ */
+
+export class Deeds {
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {import("./history.js").History} history
+   * @param {import("./outbox.js").Outbox} outbox
+   * @param {{ takeSession: (session: Session) => void, takeAnswer: (object: number, frame: number, answer: PromptAnswer) => void,
+   *           takePrompted: (object: number, prompted: import("./wire.d.ts").PromptedFrame) => void }} receiver
+   */
+  constructor(store, history, outbox, receiver) {
+    this.store = store;
+    this.history = history;
+    this.outbox = outbox;
+    this.receiver = receiver;
+  }
+
+  /**
+   * Says something else of the chosen object on the frame that is shown.
+   * @param {(said: Said) => Said} change
+   * @param {string} word
+   */
+  say(change, word) {
+    const { object, frame } = this.store.state;
+    const before = saidAt(this.store.state, object, frame);
+    const next = change(before);
+    this.history.do({
+      word,
+      redo: () => this.#put(object, frame, next),
+      undo: () => this.#put(object, frame, before),
+    });
+  }
+
+  /**
+   * Forgets all that was said of an object on a frame, and with it the key.
+   * @param {number} object
+   * @param {number} frame
+   */
+  clear(object, frame) {
+    const before = saidAt(this.store.state, object, frame);
+    if (isNothing(before)) return;
+    this.history.do({
+      word: "clear",
+      redo: () => this.#put(object, frame, NOTHING),
+      undo: () => this.#put(object, frame, before),
+    });
+  }
+
+  /**
+   * Says again what was refused or lost.
+   * @param {number} object
+   * @param {number} frame
+   */
+  sayAgain(object, frame) {
+    this.#put(object, frame, saidAt(this.store.state, object, frame));
+  }
+
+  /**
+   * Takes another of the answers.
+   * @param {number} chosen
+   */
+  choose(chosen) {
+    const { object, frame } = this.store.state;
+    const before = promptedAt(this.store.state, object, frame)?.chosen ?? 0;
+    this.history.do({
+      word: "choose",
+      redo: () => this.#choose(object, frame, chosen),
+      undo: () => this.#choose(object, frame, before),
+    });
+  }
+
+  /**
+   * @param {PickedObject} object
+   * @param {{ name?: string, color?: string, hidden?: boolean }} change
+   */
+  changeObject({ object_id, name, color, hidden }, change) {
+    const before = { object_id, name, color, hidden };
+    this.history.do({
+      word: "object",
+      merge: `object ${object_id} ${Object.keys(change)}`,
+      redo: () => this.#putObject({ ...before, ...change }),
+      undo: () => this.#putObject(before),
+    });
+  }
+
+  /** @param {PickedObject} object */
+  deleteObject(object) {
+    const { object_id, name, color, hidden, prompts } = object;
+    this.history.do({
+      word: "deleted",
+      redo: () => this.#change(`object ${object_id}`, "delete-object", { object_id }),
+      undo: () => {
+        this.#putObject({ object_id, name, color, hidden });
+        for (const prompted of prompts) this.#put(object_id, Number(prompted.prompt.frame), saidOf(prompted));
+      },
+    });
+  }
+
+  /** @param {Partial<TakeSettings>} change */
+  changeSettings(change) {
+    const before = this.store.state.session?.settings;
+    if (!before) return;
+    const next = { ...before, ...change };
+    this.history.do({
+      word: "setting",
+      merge: `settings ${Object.keys(change)}`,
+      redo: () => this.#putSettings(next),
+      undo: () => this.#putSettings(before),
+    });
+  }
+
+  /**
+   * @param {number} object
+   * @param {number} frame
+   * @param {Said} said
+   */
+  #put(object, frame, said) {
+    const { store } = this;
+    const key = promptKey(object, frame);
+    store.state.drafts.set(key, { said, problem: "" });
+    store.touch("drafts");
+    store.set({ failure: "", status: isNothing(said) ? "cleared" : "looking" });
+    const settle = () => { store.state.drafts.delete(key); store.touch("drafts"); };
+    /** @param {import("./gateway.js").Refusal} refusal */
+    const onRefusal = (refusal) => {
+      store.state.drafts.set(key, { said, problem: refusal.message });
+      store.touch("drafts");
+      store.set({ failure: refusal.message, status: "kept" });
+    };
+    if (isNothing(said)) {
+      const body = () => ({ object_id: object, frame: String(frame) });
+      const onAnswer = (/** @type {{ session: Session }} */ { session }, /** @type {boolean} */ isLast) => {
+        if (isLast) settle();
+        this.receiver.takeSession(session);
+      };
+      this.outbox.put({ key, verb: "clear", body, onAnswer, onRefusal });
+      return;
+    }
+    const body = () => bodyOf(object, frame, said, promptedAt(store.state, object, frame)?.has_base ?? false);
+    const onAnswer = (/** @type {PromptAnswer} */ answer, /** @type {boolean} */ isLast) => {
+      if (isLast) settle();
+      if (isLast) store.set({ status: "found" });
+      this.receiver.takeAnswer(object, frame, answer);
+    };
+    this.outbox.put({ key, verb: "prompt", body, onAnswer, onRefusal });
+  }
+
+  /**
+   * @param {number} object
+   * @param {number} frame
+   * @param {number} chosen
+   */
+  #choose(object, frame, chosen) {
+    this.outbox.put({
+      key: `choose ${object} ${frame}`, verb: "choose",
+      body: () => ({ object_id: object, frame: String(frame), chosen }),
+      onAnswer: ({ prompted }) => this.receiver.takePrompted(object, prompted),
+      onRefusal: (refusal) => this.store.set({ failure: refusal.message }),
+    });
+  }
+
+  /** @param {{ object_id: number, name: string, color: string, hidden: boolean }} object */
+  #putObject(object) {
+    this.#change(`object ${object.object_id}`, "object", { object });
+  }
+
+  /** @param {TakeSettings} settings */
+  #putSettings(settings) {
+    const { session } = this.store.state;
+    if (session) this.store.set({ session: { ...session, settings } }); // shown before it is said
+    this.#change("settings", "settings", { settings });
+  }
+
+  /**
+   * @param {string} key
+   * @param {string} verb
+   * @param {object} body
+   */
+  #change(key, verb, body) {
+    this.outbox.put({
+      key, verb, body: () => body,
+      onAnswer: ({ session }) => this.receiver.takeSession(session),
+      onRefusal: (refusal) => this.store.set({ failure: refusal.message }),
+    });
+  }
+}

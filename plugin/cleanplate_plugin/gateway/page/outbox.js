@@ -1,0 +1,94 @@
+// Changes on their way to the server: in order, one at a time, kept until they have arrived.
+
+import { Refusal } from "./gateway.js";
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 4000;
+
+/**
+ * @typedef {object} Change
+ * @property {string} key a newer change of the same key replaces one that has not been sent
+ * @property {string} verb
+ * @property {() => object} body made when it is sent
+ * @property {(answer: any, isLast: boolean) => void} [onAnswer] told whether no newer change of the same key waits
+ * @property {(refusal: Refusal) => void} [onRefusal]
+ */
+
+export class Outbox {
+  /** @type {Change[]} */
+  #changes = [];
+  #isSending = false;
+  #pause = FIRST_PAUSE_MS;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {import("./gateway.js").Gateway} gateway
+   * @param {{ onCount: (count: number) => void, onTrouble: (refusal: Refusal) => void }} listener
+   */
+  constructor(gateway, listener) {
+    this.gateway = gateway;
+    this.listener = listener;
+  }
+
+  /** @param {Change} change */
+  put(change) {
+    const old = this.#changes.findIndex((each, place) => each.key === change.key && !(place === 0 && this.#isSending));
+    if (old >= 0) this.#changes.splice(old, 1);
+    this.#changes.push(change);
+    this.listener.onCount(this.#changes.length);
+    this.#send();
+  }
+
+  /** Tries at once what could not be sent. */
+  retry() {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#send();
+  }
+
+  /** @param {string} key */
+  has(key) {
+    return this.#changes.some((each) => each.key === key);
+  }
+
+  async #send() {
+    const change = this.#changes[0];
+    if (this.#isSending || this.#timer !== undefined || !change) return;
+    this.#isSending = true;
+    try {
+      const answer = await this.gateway.ask(change.verb, change.body());
+      this.#finish();
+      change.onAnswer?.(answer, !this.has(change.key));
+    } catch (refusal) {
+      this.#isSending = false;
+      if (!(refusal instanceof Refusal)) throw refusal;
+      if (refusal.isLost || refusal.isLocked) this.#wait(refusal);
+      else this.#drop(change, refusal);
+    }
+    this.#send();
+  }
+
+  #finish() {
+    this.#isSending = false;
+    this.#changes.shift();
+    this.#pause = FIRST_PAUSE_MS;
+    this.listener.onCount(this.#changes.length);
+  }
+
+  /**
+   * @param {Change} change
+   * @param {Refusal} refusal
+   */
+  #drop(change, refusal) {
+    this.#finish();
+    if (!this.has(change.key)) change.onRefusal?.(refusal);
+  }
+
+  /** @param {Refusal} refusal */
+  #wait(refusal) {
+    this.listener.onTrouble(refusal);
+    this.#timer = setTimeout(() => this.retry(), this.#pause);
+    this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_MS);
+  }
+}

@@ -1,0 +1,120 @@
+// What comes from the server, into the store: the session, tracks, jobs, and answers to prompts.
+
+import { promptKey } from "./said.js";
+
+/**
+ * @typedef {import("./wire.d.ts").Session} Session
+ * @typedef {import("./wire.d.ts").Track} Track
+ * @typedef {import("./wire.d.ts").Job} Job
+ * @typedef {import("./wire.d.ts").PromptAnswer} PromptAnswer
+ * @typedef {import("./wire.d.ts").PromptedFrame} PromptedFrame
+ */
+
+export class Receiver {
+  /**
+   * @param {import("./store.js").Store} store
+   * @param {(object: number, frame: number, answer: PromptAnswer) => Promise<void>} keepMasks
+   */
+  constructor(store, keepMasks) {
+    this.store = store;
+    this.keepMasks = keepMasks;
+  }
+
+  /** @param {Session} session */
+  takeSession(session) {
+    const { state } = this.store;
+    const old = state.session;
+    if (old && BigInt(session.revision) < BigInt(old.revision)) return;
+    if (!old) this.#begin(session);
+    this.store.set({ session });
+    const ids = session.objects.map((each) => each.object_id);
+    if (old && !ids.includes(state.object) && old.objects.some((each) => each.object_id === state.object)) {
+      this.store.set({ object: ids[0] ?? 1 }); // it was deleted
+    }
+    for (const id of state.tracks.keys()) if (!ids.includes(id)) this.#forget(id);
+    if (old?.run?.state === "RUNNING") this.#tellEnd(session);
+  }
+
+  /** @param {Track} track */
+  takeTrack({ object_id: id, replace, frames }) {
+    const { tracks } = this.store.state;
+    const kept = (replace ? null : tracks.get(id)) ?? new Map();
+    for (const each of frames) {
+      if (each.state === "NONE") kept.delete(Number(each.frame));
+      else kept.set(Number(each.frame), each);
+    }
+    tracks.set(id, kept);
+    this.store.touch("tracks");
+  }
+
+  /** @param {Job} job */
+  takeJob(job) {
+    const { jobs } = this.store.state;
+    const before = jobs.get(job.name)?.state;
+    jobs.set(job.name, job);
+    this.store.touch("jobs");
+    if (before && before !== job.state) this.store.set({ status: `job${job.state}` });
+  }
+
+  /**
+   * @param {number} object
+   * @param {number} frame
+   * @param {PromptAnswer} answer
+   */
+  async takeAnswer(object, frame, answer) {
+    await this.keepMasks(object, frame, answer); // so that the mask is there when its revision is
+    this.takePrompted(object, answer.prompted);
+  }
+
+  /**
+   * @param {number} object
+   * @param {PromptedFrame} prompted
+   */
+  takePrompted(object, prompted) {
+    const { session } = this.store.state;
+    if (!session) return;
+    const { frame } = prompted.prompt;
+    const known = session.objects.some((each) => each.object_id === object);
+    const objects = known ? session.objects : [...session.objects, newObject(object)];
+    const changed = objects.map((each) => {
+      if (each.object_id !== object) return each;
+      const others = each.prompts.filter(({ prompt, revision }) =>
+        prompt.frame !== frame || BigInt(revision) > BigInt(prompted.revision));
+      return { ...each, prompts: others.some(({ prompt }) => prompt.frame === frame) ? others : [...others, prompted] };
+    });
+    this.store.set({ session: { ...session, objects: changed } });
+    const now = this.store.state.tracks.get(object)?.get(Number(frame));
+    if (now && BigInt(now.revision) > BigInt(prompted.revision)) return;
+    this.takeTrack({ object_id: object, replace: false, frames: [{ frame, state: "KEY", confidence: 1, revision: prompted.revision }] });
+  }
+
+  /** @param {Session} session */
+  #begin(session) {
+    const first = Number(session.range.start_frame);
+    const last = first + Number(session.range.frame_count) - 1;
+    this.store.set({ first, last, frame: Math.min(Math.max(Number(session.prompt_frame), first), last) });
+    this.store.set({ object: session.objects[0]?.object_id ?? 1 });
+  }
+
+  /** @param {Session} session */
+  #tellEnd({ run }) {
+    if (!run || run.state === "RUNNING") return;
+    this.store.set({ status: `run${run.state}`, failure: run.state === "FAILED" ? run.message : "" });
+  }
+
+  /** @param {number} object */
+  #forget(object) {
+    const { tracks, drafts } = this.store.state;
+    const waits = [...drafts.keys()].some((key) => key.startsWith(promptKey(object, 0).slice(0, -1)));
+    if (!waits) tracks.delete(object);
+    this.store.touch("tracks");
+  }
+}
+
+/**
+ * As an object stands until the server has named and coloured it.
+ * @param {number} object_id
+ */
+export function newObject(object_id) {
+  return { object_id, name: "", color: "#8a8f98", hidden: false, prompts: [] };
+}
