@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -31,22 +32,29 @@ class Shot:
         return self.height // 8
 
     def disc(self, frame: int, scale: float = 1.0) -> Mask:
-        rows, columns = np.indices((self.height, self.width))
-        x, y = self.center(frame)
-        return np.asarray((rows - y) ** 2 + (columns - x) ** 2 <= (scale * self.radius) ** 2)
+        (x, y), reach = self.center(frame), int(scale * self.radius)
+        rows, columns = np.ogrid[-reach : reach + 1, -reach : reach + 1]
+        disc = np.zeros((self.height, self.width), bool)
+        disc[y - reach : y + reach + 1, x - reach : x + reach + 1] = rows**2 + columns**2 <= (scale * self.radius) ** 2
+        return disc
 
     def wall(self) -> NDArray[np.uint8]:
-        """uint8 [H,W,3] BGR."""
-        rows, columns = np.indices((self.height, self.width))
-        wall = np.stack(
-            [60 + columns * 60 // self.width, 70 + rows * 50 // self.height, 90 + (rows + columns) % 24], -1
-        )
-        return wall.astype(np.uint8)
+        """uint8 [H,W,3] BGR, not to be written to."""
+        return _wall(self.height, self.width)
 
     def plate(self, frame: int) -> NDArray[np.uint8]:
-        plate = self.wall()
+        plate = self.wall().copy()
         plate[self.disc(frame)] = (40, 190, 230)
         return plate
+
+
+@cache
+def _wall(height: int, width: int) -> NDArray[np.uint8]:
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
+    wall = np.empty((height, width, 3), np.uint8)
+    wall[..., 0], wall[..., 1] = 60 + columns * 60 // width, 70 + rows * 50 // height
+    wall[..., 2] = 90 + ((rows % 24).astype(np.uint8) + (columns % 24).astype(np.uint8)) % 24
+    return wall
 
 
 def paint(mask: Mask, edits: list[Json]) -> None:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from plugin.page.fake_gateway import FakeGateway
 
-PATIENCE_SECONDS = 8.0
+PATIENCE_SECONDS = 20.0
+"""Only a page that fails waits so long."""
 _ASIDE = ("Failed to load resource", "net::ERR_", "ERR_EMPTY_RESPONSE")
 
 

@@ -49,7 +49,7 @@ export class JudgingBar {
     this.store.set({ failure: "", status: "previewing" });
     try {
       const { job } = await this.ask("preview", { start_frame: String(start), frame_count: wanted });
-      this.receiver.takeJob(job);
+      this.receiver.takeNewJob(job);
       this.store.set({ chosen: job.name, mode: JUDGING.includes(this.store.state.mode) ? this.store.state.mode : "wipe" });
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;

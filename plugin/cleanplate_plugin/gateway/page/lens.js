@@ -95,13 +95,16 @@ export class Lens {
       Object.assign(this, { zoom: 0, centre: { x: this.width / 2, y: this.height / 2 } });
       return;
     }
-    const held = point ?? this.centre;
-    const [x, y] = this.toCanvas(held);
+    const before = point && this.toCanvas(point);
     this.zoom = clamp(zoom, ZOOMS[0], ZOOMS[ZOOMS.length - 1]);
+    if (!point || !before) {
+      this.#look(this.centre);
+      return;
+    }
     const { clientWidth, clientHeight } = this.canvas;
     this.#look({
-      x: held.x + 0.5 - (x - clientWidth * devicePixelRatio / 2) / (this.zoom * this.stretch),
-      y: held.y + 0.5 - (y - clientHeight * devicePixelRatio / 2) / this.zoom,
+      x: point.x + 0.5 - (before[0] - clientWidth * devicePixelRatio / 2) / (this.zoom * this.stretch),
+      y: point.y + 0.5 - (before[1] - clientHeight * devicePixelRatio / 2) / this.zoom,
     });
   }
 

@@ -114,7 +114,7 @@ const follow = new FollowPanel(store, ask, receiver);
 const judging = new JudgingBar(store, lens, ask, receiver);
 const taking = new TakingPanel(store, deeds, ask, receiver);
 new EdgesPanel(store, deeds);
-new TakesPanel(store, deeds, ask, receiver);
+new TakesPanel(store, deeds, ask);
 new Strip(/** @type {HTMLCanvasElement} */ (element("strip")), store, player);
 
 const commands = commandsOf({

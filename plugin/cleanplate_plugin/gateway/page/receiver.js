@@ -47,6 +47,14 @@ export class Receiver {
     this.store.touch("tracks");
   }
 
+  /**
+   * A job as it was submitted, which events may have overtaken.
+   * @param {Job} job
+   */
+  takeNewJob(job) {
+    if (!this.store.state.jobs.has(job.name)) this.takeJob(job);
+  }
+
   /** @param {Job} job */
   takeJob(job) {
     const { jobs } = this.store.state;

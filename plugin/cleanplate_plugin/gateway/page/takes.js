@@ -20,13 +20,11 @@ export class TakesPanel {
    * @param {import("./store.js").Store} store
    * @param {import("./deeds.js").Deeds} deeds
    * @param {(verb: string, body: object) => Promise<any>} ask
-   * @param {import("./receiver.js").Receiver} receiver
    */
-  constructor(store, deeds, ask, receiver) {
+  constructor(store, deeds, ask) {
     this.store = store;
     this.deeds = deeds;
     this.ask = ask;
-    this.receiver = receiver;
     store.watch(["session", "jobs", "language"], () => this.#show());
   }
 
@@ -68,7 +66,7 @@ export class TakesPanel {
   async #ask(verb, job) {
     this.store.set({ failure: "" });
     try {
-      this.receiver.takeJob((await this.ask(verb, { job })).job);
+      await this.ask(verb, { job }); // events tell how it goes
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
       this.store.set({ failure: refusal.message || word("gone") });

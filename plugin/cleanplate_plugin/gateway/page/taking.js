@@ -77,7 +77,7 @@ export class TakingPanel {
   async #submit(body) {
     try {
       const { job } = await this.ask("submit", { ...body, request_id: crypto.randomUUID() });
-      this.receiver.takeJob(job);
+      this.receiver.takeNewJob(job);
       this.store.set({ status: "submitted" });
       return "";
     } catch (refusal) {
