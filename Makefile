@@ -3,6 +3,7 @@
 PYTHON ?= python3
 SHARED ?= ../shared
 OUT ?= bench-out
+DEVICE ?= cuda:0
 HOSTS_SID ?= build/hosts-sid
 
 VENV := .venv
@@ -13,7 +14,7 @@ PANEL := tests/plugin/premiere
 PANEL_STAMP := build/panel/.set-up
 PROTOS := $(wildcard proto/cleanplate/v1/*.proto)
 
-.PHONY: help setup demo test test-page test-hosts lint types bench bench-memory bench-quality proto clean
+.PHONY: help setup demo test test-page test-hosts lint types bench bench-gpu bench-memory bench-quality proto clean
 
 help:
 	@echo "make setup          a .venv with everything in it"
@@ -24,6 +25,7 @@ help:
 	@echo "make test-hosts     timelines in Kdenlive and Blender; root on Debian, 3 GB in HOSTS_SID=$(HOSTS_SID), minutes"
 	@echo "make lint types     ruff, mypy --strict"
 	@echo "make bench          frames per second and peak memory (QUICK=1 for a short look)"
+	@echo "make bench-gpu      networks on a GPU: speed beside the published figures, masks in half precision; DEVICE=cpu in small"
 	@echo "make bench-memory   peak memory of whole jobs on 1080p, 10 s against 60 s; an hour or so"
 	@echo "make bench-quality  clicks, tracks and fills against truth at every effort, and whole jobs against the clock, on the clips"
 	@echo "                    in SHARED=$(SHARED); an hour or so"
@@ -68,6 +70,9 @@ types: setup
 
 bench: setup
 	$(BIN)/python tests/bench/speed.py $(if $(QUICK),--quick)
+
+bench-gpu: setup
+	PYTHONPATH=tests $(BIN)/python tests/bench/gpu.py --device $(DEVICE)
 
 bench-memory: setup
 	$(BIN)/python tests/bench/memory.py

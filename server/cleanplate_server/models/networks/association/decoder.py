@@ -38,12 +38,13 @@ class Decoder(nn.Module):
         self.conv_out = nn.Conv2d(128, identities, 1)
 
     def forward(self, maps: Tensor, pyramid: Pyramid) -> Tensor:
-        x = torch.relu(self.conv_in(maps))
-        x = torch.relu(self.conv_16x(self.adapter_16x(pyramid.f16) + x))
-        x = self.enlarge(x, pyramid.f8.shape[-2:])
-        x = torch.relu(self.conv_8x(self.adapter_8x(pyramid.f8) + x))
-        x = self.enlarge(x, pyramid.f4.shape[-2:])
-        x = torch.relu(self.conv_4x(self.adapter_4x(pyramid.f4) + x))
+        f16, f8, f4 = (shortcut.float() for shortcut in (pyramid.f16, pyramid.f8, pyramid.f4))
+        x = torch.relu(self.conv_in(maps.float()))
+        x = torch.relu(self.conv_16x(self.adapter_16x(f16) + x))
+        x = self.enlarge(x, f8.shape[-2:])
+        x = torch.relu(self.conv_8x(self.adapter_8x(f8) + x))
+        x = self.enlarge(x, f4.shape[-2:])
+        x = torch.relu(self.conv_4x(self.adapter_4x(f4) + x))
         logits: Tensor = self.conv_out(x)
         return logits
 

@@ -125,7 +125,7 @@ class Follower:
     def decode(self, known: Following, glimpse: Glimpse, size: tuple[int, int]) -> Tensor:
         """Logits [1, 1 + objects, H, W] at (height, width), nothing first; of several banks all ten each."""
         logits = [
-            self.network.decode(attended, glimpse.scene, object_count=bank.object_count).float()
+            self.network.decode(attended, glimpse.scene, object_count=bank.object_count)
             for bank, attended in zip(known.banks, glimpse.attended, strict=True)
         ]
         if len(logits) == 1:

@@ -27,6 +27,7 @@ _ENCODERS: Mapping[EncoderName, Callable[[], Encoder]] = {
     "resnet50": ResNet50,
     "swin_b": SwinB,
 }
+_UNUSED_LOGIT = -1e10
 _UNUSED_ENTRY = "LSTT.mask_token"
 """Some files hold it; no published network uses it."""
 
@@ -114,8 +115,11 @@ class AssociationNetwork(nn.Module):
         return attended
 
     def decode(self, attended: Attended, scene: Scene, *, object_count: int) -> Tensor:
-        """Logits [n, 11, h, w] at a quarter: nothing, then ten identities, of which unused ones are very low."""
-        logits: Tensor = self.decoder(attended.maps, scene.pyramid)
-        lowest = -1e4 if logits.dtype == torch.float16 else -1e10
+        """Logits float32 [n, 11, h, w] at a quarter: nothing, then ten identities, of which unused ones are very low.
+
+        Here it is decided whose a pixel is, so this is never done in half precision.
+        """
+        with torch.autocast(attended.maps.device.type, enabled=False):
+            logits: Tensor = self.decoder(attended.maps, scene.pyramid)
         unused = torch.arange(logits.shape[1], device=logits.device) > object_count
-        return logits.masked_fill(unused[:, None, None], lowest)
+        return logits.masked_fill(unused[:, None, None], _UNUSED_LOGIT)
