@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from cleanplate_server.models.networks.sam.library import (
     Tracks,
 )
 
+_log = logging.getLogger(__name__)
 _INSTALL = "pip install 'cleanplate[sam2]'"
 _NAMED_ENTRIES = 3
 """Entries that a message names at most."""
@@ -200,10 +202,12 @@ def _read(family: _Family, name: str, folder: Path) -> _LoadedTracks:
         )
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, StrictDataclassError, SafetensorError) as error:
         raise _wrong(name, folder, str(error).strip().split("\n", 1)[0][:160]) from error
-    for trouble in ("missing_keys", "unexpected_keys", "mismatched_keys"):
-        if report[trouble]:
-            named = ", ".join(sorted(map(str, report[trouble]))[:_NAMED_ENTRIES])
-            raise _wrong(name, folder, f"{trouble.replace('_', ' ')}: {named}, {len(report[trouble])} in all")
+    missing = sorted(map(str, report["missing_keys"]))
+    if missing:
+        named = ", ".join(missing[:_NAMED_ENTRIES])
+        raise _wrong(name, folder, f"{len(missing)} of its entries are missing, such as {named}")
+    if report["unexpected_keys"]:
+        _log.warning("%s holds %d entries that %s has no use for", folder, len(report["unexpected_keys"]), name)
     return network
 
 

@@ -47,7 +47,7 @@ def test_walk_goes_on_identically_from_saved_state(tracks: Tracks, direction: in
 
 
 def test_memory_does_not_grow_once_the_reach_of_the_network_is_full(tracks: Tracks) -> None:
-    frames = a_shot(48)
+    frames = a_shot(22)
     tracker = SamPropagator(tracks, INFO).follow(frames, [a_key(100)], [a_key(100)])
     sizes = [len(tracker.save()) for frame in frames.frames[1:] if tracker.step(frame) is not None]
     assert len(set(sizes[15:])) == 1
