@@ -18,6 +18,8 @@ from cleanplate_server.pipeline.job import Job
 from cleanplate_server.pipeline.spec import JobSpec, Output, Take, TrackOperation
 from cleanplate_server.pipeline.track import track
 from cleanplate_server.pipeline.tracking import ShotTracking
+from cleanplate_server.stages.given_masks import FollowedMasks
+from cleanplate_server.stages.windows import write_mask
 from fakes import ArrayFrames, BrightPropagator, BrightTracker, FakeEngines, MemoryLedger
 from media import Recipe, write_video
 
@@ -102,6 +104,20 @@ def test_shared_walk_that_was_stopped_goes_on_with_the_same_masks(tmp_path: Path
     assert (2, 3) not in later.seen
     for object_id, found in masks.items():
         assert all(np.array_equal(found.mask(frame), whole[object_id].mask(frame)) for frame in FRAMES.frames)
+
+
+def test_shared_walks_reach_as_far_as_given_masks_leave_something_open(tmp_path: Path) -> None:
+    def given(object_id: int, frames: range) -> FollowedMasks:
+        for frame in frames:
+            write_mask(tmp_path / str(object_id) / f"{frame:05d}.png", mark(object_id, frame))
+        return FollowedMasks(tmp_path / str(object_id), SIZE)
+
+    keys, ledger = (KEYS[0], KEYS[1]), MemoryLedger(tmp_path / "job")
+    half = {1: given(1, FRAMES.frames), 2: given(2, range(0, 30))}
+    (open_walk,) = ShotTracking(FRAMES, keys, ledger, given=half, together=True).walks
+    assert (open_walk.frames, open_walk.objects_on(39)) == (range(3, 40), (1, 2))
+    whole = half | {2: given(2, FRAMES.frames)}
+    assert ShotTracking(FRAMES, keys, ledger, given=whole, together=True).walks == []
 
 
 @dataclass
@@ -212,6 +228,28 @@ def test_job_that_was_stopped_goes_on_with_the_engine_that_took_over(tmp_path: P
     assert propagators(take) == ["large", "embedded"]
 
 
+@dataclass
+class TooLargeToLoad(Line):
+    """The preferred engine does not even fit the device."""
+
+    def propagator(self, name: str = "", effort: str = "balanced") -> Propagator:
+        if name == "":
+            raise DeviceMemoryError("large does not fit the memory of cuda:0; choose another")
+        return super().propagator(name, effort)
+
+
+def test_engine_that_cannot_be_loaded_gives_way_aloud(tmp_path: Path, clip: Path) -> None:
+    take, _ = run(tmp_path, clip, TooLargeToLoad(by_name={"embedded": Last()}))
+    assert "large does not fit the memory of cuda:0; embedded follows the objects instead" in take.notes
+    assert propagators(take) == ["embedded"]
+
+
+def test_embedded_engine_without_memory_has_nobody_behind_it(tmp_path: Path, clip: Path) -> None:
+    alone = ShortOfMemory(fails_at=20, long_edge_px=24, enough_px=0)
+    with pytest.raises(DeviceMemoryError, match="at frame 20"):
+        run(tmp_path, clip, Line(by_name={"": alone, "embedded": alone}))
+
+
 def test_network_whose_device_runs_out_of_memory_sees_smaller_frames(tmp_path: Path) -> None:
     long = write_video(tmp_path / "long.mkv", Recipe("ffv1", size=(16, 704), count=4, options={}))
     torch.manual_seed(0)
@@ -252,13 +290,14 @@ class Told(SharedFake):
         raise JobCancelledError("seen enough")
 
 
-@dataclass
 class LearningFake(BrightPropagator):
     """Learns three updates for each key, and keeps that it has."""
 
     info = EngineInfo("learning")
-    learned: int = 0
-    walked: list[int] = field(default_factory=list)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.learned = 0
 
     def update_count(self, keys: Sequence[Key]) -> int:
         return 3 * len(keys)
