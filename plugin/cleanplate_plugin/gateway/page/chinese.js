@@ -51,7 +51,7 @@ export const chinese = {
   notCommercial: "{0}，不可商用", unfollowed: "有 {0} 帧会先跟踪。", ofFrames: "{0} / {1}",
   segmenter: "识别", propagator: "跟踪", inpainter: "填充", matter: "抠像",
   stage_decode: "读取", stage_segment: "寻找物体", stage_propagate: "跟踪", stage_shadow: "寻找阴影", stage_matte: "抠像",
-  stage_survey: "查看背景", stage_inpaint: "填充", stage_encode: "写入",
+  stage_learn: "学习物体", stage_survey: "查看背景", stage_inpaint: "填充", stage_encode: "写入",
   putOn: "放到 {0} 的时间线", saveAs: "去除并另存为……", giveUp: "放弃", closed: "已完成，可以关闭本页。",
   shotWAITING: "{0} 正在等待干净画面。", shotWORKING: "完成后会交给 {0}。",
   shotREADY: "干净画面已完成，{0} 正在放入时间线。", shotPLACED: "已放入 {0}，可以关闭本页。",

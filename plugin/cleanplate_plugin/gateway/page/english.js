@@ -52,7 +52,7 @@ export const english = {
   notCommercial: "{0}, not commercial", unfollowed: "{0} {0|frame is|frames are} followed first.", ofFrames: "{0} of {1}",
   segmenter: "Finding", propagator: "Following", inpainter: "Filling", matter: "Matting",
   stage_decode: "Reading", stage_segment: "Finding", stage_propagate: "Following", stage_shadow: "Finding shadows", stage_matte: "Matting",
-  stage_survey: "Surveying", stage_inpaint: "Filling", stage_encode: "Writing",
+  stage_learn: "Learning the object", stage_survey: "Surveying", stage_inpaint: "Filling", stage_encode: "Writing",
   putOn: "Put on the timeline of {0}", saveAs: "Remove and save as …", giveUp: "Give up", closed: "Done. You may close this page.",
   shotWAITING: "{0} waits for clean media.", shotWORKING: "{0} gets the clean media when it is ready.",
   shotREADY: "Clean media is ready. {0} is placing it.", shotPLACED: "Placed in {0}. You may close this page.",

@@ -285,4 +285,4 @@ def _write(network: Osvos, file: Path) -> None:
 
 def _repeatable() -> AbstractContextManager[object]:
     """Lets a GPU choose its algorithms so that they give the same sums each time."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
