@@ -77,10 +77,11 @@ def pull_weights(
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def add_weights(ctx: click.Context, name: str, file: Path, as_json: bool, quiet: bool, verbose: bool) -> None:
-    """Take a file that you downloaded into the weights folder, after it was proved to be what it should be."""
+    """Take a file that you downloaded, or a folder where weights are several files, after it was proved to be right."""
     report = Report(as_json=as_json, quiet=quiet, verbose=verbose)
     _, store = _store(ctx)
     row = store.row(name)
+    _show_licence(row, report)
     try:
         store.add(row, file)
     except InputError as error:
@@ -129,10 +130,14 @@ def _layout(file: Path) -> str:
     return state_layout(read_state(file))
 
 
-def _ask_licence(row: WeightsRow, accepted: tuple[str, ...], report: Report) -> None:
-    """Shows the licence, and refuses one that forbids commercial use or has conditions until it was named."""
+def _show_licence(row: WeightsRow, report: Report) -> None:
     use = row.conditions or ("commercial use allowed" if row.commercial_use else "NO commercial use")
     report.say(f"{row.name}: {row.licence}, {use}; {row.page}")
+
+
+def _ask_licence(row: WeightsRow, accepted: tuple[str, ...], report: Report) -> None:
+    """Shows the licence, and refuses one that forbids commercial use or has conditions until it was named."""
+    _show_licence(row, report)
     if (row.conditions or not row.commercial_use) and row.licence not in accepted:
         why = f": {row.conditions}" if row.conditions else ", which does not allow commercial use"
         raise click.UsageError(

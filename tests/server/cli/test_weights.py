@@ -31,7 +31,9 @@ def test_weights_pull_of_an_unknown_name_says_what_is_near(place: Path, capsys: 
 def test_weights_add_of_another_file_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "mine.pth").write_bytes(b"no weights")
     assert run(["weights", "add", "sam-vit-b", str(place / "mine.pth")]) == 2
-    assert "01ec64d29a2fca3f0661936605ae66f8 was published" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "sam-vit-b: Apache-2.0, commercial use allowed" in told
+    assert "01ec64d29a2fca3f0661936605ae66f8 was published" in told
 
 
 def test_weights_verify_without_any_succeeds_and_says_so(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
