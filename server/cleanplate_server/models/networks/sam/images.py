@@ -19,20 +19,25 @@ _SURE_LOGIT = 8.0
 
 
 class LibraryNetwork:
-    """A network of the library, a `ViewingNetwork`."""
+    """A network of the library, a `ViewingNetwork`.
 
-    def __init__(self, images: Images) -> None:
+    Args:
+        images: the network.
+        halves: whether the encoder works in half precision; None where that is fast, on a GPU.
+    """
+
+    def __init__(self, images: Images, *, halves: bool | None = None) -> None:
         self._images = images
+        self._halves = images.device.type == "cuda" if halves is None else halves
 
     @property
     def input_px(self) -> int:
         return self._images.look.side_px
 
     def look(self, picture: NDArray[np.uint8]) -> LibraryView:
-        """Looks at a picture once: uint8 [H, W, 3] RGB. On a GPU the encoder works in half precision."""
+        """Looks at a picture once: uint8 [H, W, 3] RGB."""
         images = self._images
-        kind = images.device.type
-        with torch.inference_mode(), torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=self._halves):
             pixels = images.look.prepare(torch.from_numpy(picture).to(images.device))
             embeddings = images.network.get_image_embeddings(pixels)
             return LibraryView(images, [level.float() for level in embeddings], picture.shape[:2])

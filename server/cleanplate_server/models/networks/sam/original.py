@@ -18,6 +18,7 @@ from torch import Tensor
 from cleanplate_server.errors import DeviceMemoryError, InputError
 from cleanplate_server.models.networks.checkpoints import read_state
 from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits, enlarge
+from cleanplate_server.models.networks.uploads import half_precision
 from cleanplate_server.models.protocols import Mask
 
 _KINDS = {"sam-vit-b": "vit_b", "sam-vit-l": "vit_l", "sam-vit-h": "vit_h"}
@@ -60,20 +61,21 @@ class OriginalNetwork:
 
     Args:
         network: in evaluation mode, on its device.
+        halves: whether the encoder works in half precision; None where that is fast, on a GPU.
     """
 
-    def __init__(self, network: Sam) -> None:
+    def __init__(self, network: Sam, *, halves: bool | None = None) -> None:
         self._network = network
+        self._halves = network.device.type == "cuda" if halves is None else halves
 
     @property
     def input_px(self) -> int:
         return int(self._network.image_encoder.img_size)
 
     def look(self, picture: NDArray[np.uint8]) -> OriginalView:
-        """Looks at a picture once: uint8 [H, W, 3] RGB. On a GPU the encoder works in half precision."""
+        """Looks at a picture once: uint8 [H, W, 3] RGB."""
         predictor = SamPredictor(self._network)
-        kind = self._network.device.type
-        with torch.inference_mode(), torch.autocast(kind, torch.float16, enabled=kind == "cuda"):
+        with torch.inference_mode(), half_precision(self._network.device, halves=self._halves):
             predictor.set_image(picture)
         predictor.features = predictor.features.float()
         return OriginalView(predictor, picture.shape[:2])

@@ -34,11 +34,13 @@ class SamPropagator:
     Args:
         tracks: the network.
         info: name, licence, weights.
+        halves: whether the encoder works in half precision; None where that is fast, on a GPU.
     """
 
-    def __init__(self, tracks: Tracks, info: EngineInfo) -> None:
+    def __init__(self, tracks: Tracks, info: EngineInfo, *, halves: bool | None = None) -> None:
         self._tracks = tracks
         self._info = info
+        self._halves = tracks.device.type == "cuda" if halves is None else halves
 
     @property
     def info(self) -> EngineInfo:
@@ -54,7 +56,7 @@ class SamPropagator:
             DeviceMemoryError: the network and its memory do not fit the device's memory.
         """
         refuse_unusable_keys((*keys, *start), frames.size)
-        tracker = SamTracker(self._tracks, frames, start=start, name=self._info.name)
+        tracker = SamTracker(self._tracks, frames, start=start, name=self._info.name, halves=self._halves)
         if saved is not None:
             tracker.resume(saved)
         else:
@@ -70,10 +72,12 @@ class SamTracker:
         frames: the shot.
         start: the keys to start from, one for each object.
         name: of the engine, for messages.
+        halves: whether the encoder works in half precision.
     """
 
-    def __init__(self, tracks: Tracks, frames: Frames, *, start: Sequence[Key], name: str) -> None:
+    def __init__(self, tracks: Tracks, frames: Frames, *, start: Sequence[Key], name: str, halves: bool) -> None:
         self._tracks = tracks
+        self._halves = halves
         self._frames = frames
         self._first = start[0].frame
         self._name = name
@@ -130,11 +134,10 @@ class SamTracker:
             session.output_dict_per_obj[0] = _unpack(own)
 
     def _encode(self, frame: int) -> Tensor:
-        """Encodes a frame once for all sessions, on a GPU in half precision; gives what the network sees."""
+        """Encodes a frame once for all sessions; gives what the network sees."""
         tracks = self._tracks
         pixels = tracks.look.prepare(self._uploads.take(frame))
-        kind = tracks.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+        with torch.autocast(tracks.device.type, torch.bfloat16, enabled=self._halves):
             features = tracks.network.get_image_features(pixels, return_dict=True)
         known = {
             "vision_feats": [level.float() for level in features.fpn_hidden_states],
