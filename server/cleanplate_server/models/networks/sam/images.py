@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cleanplate_server.models.networks.sam.library import Images
 from cleanplate_server.models.networks.sam.views import Answer, Evidence, Logits, enlarge
+from cleanplate_server.models.networks.uploads import half_precision
 from cleanplate_server.models.protocols import Mask
 
 _SURE_LOGIT = 8.0
@@ -37,7 +38,7 @@ class LibraryNetwork:
     def look(self, picture: NDArray[np.uint8]) -> LibraryView:
         """Looks at a picture once: uint8 [H, W, 3] RGB."""
         images = self._images
-        with torch.inference_mode(), torch.autocast(images.device.type, torch.bfloat16, enabled=self._halves):
+        with torch.inference_mode(), half_precision(images.device, halves=self._halves):
             pixels = images.look.prepare(torch.from_numpy(picture).to(images.device))
             embeddings = images.network.get_image_embeddings(pixels)
             return LibraryView(images, [level.float() for level in embeddings], picture.shape[:2])

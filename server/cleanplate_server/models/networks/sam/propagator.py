@@ -17,7 +17,7 @@ from torch import Tensor
 
 from cleanplate_server.errors import DeviceMemoryError
 from cleanplate_server.models.networks.sam.library import Outputs, Session, Tracks, to_bytes
-from cleanplate_server.models.networks.uploads import Fetched, Uploads
+from cleanplate_server.models.networks.uploads import Fetched, Uploads, half_precision
 from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import Alpha, EngineInfo, Frames, Key
 
@@ -137,7 +137,7 @@ class SamTracker:
         """Encodes a frame once for all sessions; gives what the network sees."""
         tracks = self._tracks
         pixels = tracks.look.prepare(self._uploads.take(frame))
-        with torch.autocast(tracks.device.type, torch.bfloat16, enabled=self._halves):
+        with half_precision(tracks.device, halves=self._halves):
             features = tracks.network.get_image_features(pixels, return_dict=True)
         known = {
             "vision_feats": [level.float() for level in features.fpn_hidden_states],
