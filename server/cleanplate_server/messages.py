@@ -74,7 +74,7 @@ def absolute_path(text: str, role: PathRole) -> Path:
 
 def encode_mask(mask: Mask) -> bytes:
     """A bool [H, W] mask as PNG with 0 and 255."""
-    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255)
+    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     assert written
     return png.tobytes()
 

@@ -120,7 +120,7 @@ class Prompting:
                     f" {width}x{height}; give a mask of the picture's size"
                 )
             found = (Candidate(base, 1.0),)
-        painted = tuple(replace(each, mask=paint(each.mask, said.edits)) for each in found)
+        painted = [replace(each, mask=paint(each.mask, said.edits)) for each in found] if said.edits else found
         kept = tuple(each for each in painted if each.mask.any())
         if not kept:
             raise PromptError(

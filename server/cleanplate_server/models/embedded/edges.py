@@ -49,33 +49,60 @@ def cut(evidence: Picture, weights: tuple[Picture, Picture], *, smoothness: floa
     Returns:
         float32 [H, W] in [0, 1], nearly hard.
     """
-    u = (1.0 / (1.0 + cv2.exp(-np.clip(evidence, -20.0, 20.0)))).ravel()
-    most_x, most_y = ((smoothness / _STEP) * w for w in weights)
-    most_x[:, -1], most_y[-1] = 0.0, 0.0
-    most_x, most_y = most_x.ravel(), most_y.ravel()
-    least_x, least_y = -most_x, -most_y
-    push = (np.float32(_STEP) * evidence).ravel()
-    # Rows follow one another without a gap: what wraps around at the border is held at 0 by the limits there. The duals
-    # p and q are kept in parts of the step.
-    row = evidence.shape[1]
-    p, q, slope, ahead, before = np.zeros_like(u), np.zeros_like(u), np.zeros_like(u), u.copy(), np.empty_like(u)
-    for _ in range(steps):
-        for dual, most, least, gap in ((p, most_x, least_x, 1), (q, most_y, least_y, row)):
-            np.subtract(ahead[gap:], ahead[:-gap], out=slope[: len(u) - gap])
-            dual += slope
-            np.minimum(dual, most, out=dual)
-            np.maximum(dual, least, out=dual)
-        flux = np.add(p, q, out=slope)
-        flux[1:] -= p[:-1]
-        flux[row:] -= q[:-row]
-        flux *= np.float32(_STEP * _STEP)
-        flux += push
-        before, u = u, before
-        np.add(flux, before, out=u)
-        np.clip(u, 0.0, 1.0, out=u)
-        np.subtract(u, before, out=ahead)
-        ahead += u
-    return u.reshape(evidence.shape)
+    return Cutter(weights, smoothness=smoothness).cut(evidence, steps=steps)
+
+
+class Cutter:
+    """Cuts one picture again and again under evidence that changes little by little.
+
+    The border's forces are kept from one cut to the next, so that each needs fewer steps than the one before.
+
+    Args:
+        weights, smoothness: as for `cut`.
+    """
+
+    def __init__(self, weights: tuple[Picture, Picture], *, smoothness: float) -> None:
+        most_x, most_y = ((smoothness / _STEP) * w for w in weights)
+        most_x[:, -1], most_y[-1] = 0.0, 0.0
+        self._size = most_x.shape
+        self._most = most_x.ravel(), most_y.ravel()
+        self._least = -self._most[0], -self._most[1]
+        # Rows follow one another without a gap: what wraps around at the border is held at 0 by the limits there. The
+        # duals are kept in parts of the step.
+        self._duals = np.zeros_like(self._most[0]), np.zeros_like(self._most[1])
+
+    def cut(self, evidence: Picture, *, steps: int) -> Alpha:
+        """The labelling of least cost for some evidence.
+
+        Args:
+            evidence: float32 [H, W], log odds of the object.
+            steps: iterations.
+
+        Returns:
+            float32 [H, W] in [0, 1], nearly hard.
+        """
+        u = (1.0 / (1.0 + cv2.exp(-np.clip(evidence, -20.0, 20.0)))).ravel()
+        push = (np.float32(_STEP) * evidence).ravel()
+        row = self._size[1]
+        p, q = self._duals
+        slope, ahead, before = np.zeros_like(u), u.copy(), np.empty_like(u)
+        for _ in range(steps):
+            for dual, most, least, gap in zip(self._duals, self._most, self._least, (1, row), strict=True):
+                np.subtract(ahead[gap:], ahead[:-gap], out=slope[: len(u) - gap])
+                dual += slope
+                np.minimum(dual, most, out=dual)
+                np.maximum(dual, least, out=dual)
+            flux = np.add(p, q, out=slope)
+            flux[1:] -= p[:-1]
+            flux[row:] -= q[:-row]
+            flux *= np.float32(_STEP * _STEP)
+            flux += push
+            before, u = u, before
+            np.add(flux, before, out=u)
+            np.clip(u, 0.0, 1.0, out=u)
+            np.subtract(u, before, out=ahead)
+            ahead += u
+        return u.reshape(self._size)
 
 
 def guided_lines(guide: Picture, values: Picture, *, radius_px: int, epsilon: float) -> tuple[Picture, Picture]:

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.edges import cut, edge_weights, guided_lines
+from cleanplate_server.models.embedded.edges import Cutter, cut, edge_weights, guided_lines
 from cleanplate_server.models.embedded.motion import Movement, pinholes
 from cleanplate_server.models.embedded.palette import Palette, distances_along, part_at
 from cleanplate_server.models.prompt_checks import refuse_unusable
@@ -29,7 +29,8 @@ _SEED_SHARE = 0.008
 """Radius of what a click surely covers, as a share of the root of the picture's area."""
 _SURE = 12.0
 _FAR_OUT = -6.0
-_ROUNDS = 4
+_FIRST_STEPS, _FURTHER_ROUNDS, _FURTHER_STEPS = 40, 3, 12
+"""Steps of the first cut, and of those after it with colours learned anew, which keep its forces."""
 _GUESS_WEIGHT, _SIZE_WEIGHT, _USUAL_SHARE = 0.15, 0.1, 0.035
 """What an unlikely size costs in score: against the size known or tried, and against the usual one."""
 _PINHOLE_SHARE = 0.0008
@@ -243,8 +244,11 @@ class CutImage:
         bound = self._pull(seeds, start, near) + motion
         trust = 1.0 - _COLOUR_SHARE * self._exactness if (motion > 0).any() else 1.0
         u = np.asarray(1.0 / (1.0 + np.exp(-2.0 * start)), np.float32)
-        for _ in range(_ROUNDS):
-            u = cut(self._evidence(seeds, u, start, bound, trust=trust), self._weights, smoothness=2.5, steps=40)
+        cutter = Cutter(self._weights, smoothness=2.5)
+        u = cutter.cut(self._evidence(seeds, u, start, bound, trust=trust), steps=_FIRST_STEPS)
+        for _ in range(_FURTHER_ROUNDS):
+            evidence = self._evidence(seeds, u, start, bound, trust=trust)
+            u = cutter.cut(evidence, steps=_FURTHER_STEPS)
         return self._connected(u, seeds)
 
     def _pull(self, seeds: Seeds, start: Picture, near: Picture) -> Picture:
