@@ -83,12 +83,12 @@ def write_folder(name: str, folder: Path) -> Path:
     transformers.utils.logging.disable_progress_bar()
     torch.manual_seed(5)
     network = _sam3(transformers) if name.startswith("sam3") else _sam2(transformers)
-    _make_lively(network, torch.Generator().manual_seed(11))
+    make_lively(network, torch.Generator().manual_seed(11))
     network.eval().save_pretrained(folder)
     return folder
 
 
-def _make_lively(network: torch.nn.Module, random: torch.Generator) -> None:
+def make_lively(network: torch.nn.Module, random: torch.Generator) -> None:
     """Weights of usual size, so that what goes in shows in what comes out, and objects that are always in view."""
     with torch.no_grad():
         for name, weight in network.named_parameters():

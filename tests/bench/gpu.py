@@ -9,6 +9,9 @@ must be 0.995 at least. Their weights are those of the parity cases: speed does 
 weights up to a third of the pixels is undecided, and a pixel that falls the other way is remembered; so for J both
 precisions are given the same masks to remember after each frame.
 
+Networks that answer clicks: milliseconds of a look at a picture and of a click in both precisions, and frames a second
+where they follow objects too; and J of their answers. Weights are drawn at random.
+
 Networks that fill: seconds a frame for a hole in the middle of a shot, by the engine as a job uses it, without the walk
 of its first pass. Their weights are drawn at random.
 
@@ -45,6 +48,7 @@ from cleanplate_server.models.networks.raft import Raft, RaftFlow
 from cleanplate_server.models.networks.sttn import Sttn
 from cleanplate_server.models.protocols import RGB, Box, EngineInfo, Key, Luma, Mask
 from davis_metrics import region
+from gpu_clicks import HEADER, SEES, compare, describe
 from propagator_networks import association_propagator
 
 Size = tuple[int, int]
@@ -107,6 +111,13 @@ def main() -> int:
     for follows in (each for each in FOLLOWS if wanted(each.name)):
         for label, size in _FOLLOWED[device.type].items():
             alike &= _compare_precisions(follows, label, size, device=device, frame_count=frame_count)
+    _say(f"\n{HEADER}")
+    for sees in (each for each in SEES if wanted(each.name)):
+        for label, size in _FOLLOWED[device.type].items():
+            shot = LoopShot(size, frame_count + _WARM_UP + 2)
+            found = compare(sees, shot, shot.keys(), device)
+            _say(describe(sees, label, found))
+            alike &= found[2] >= LEAST_ALIKE
     _say(f"\n{'fills':14} {'pictures':>10} {'s a frame':>12}   published")
     for fills in (each for each in FILLS if wanted(each.name) and (device.type == "cuda" or each.takes_tiny)):
         for label, size in _FILLED[device.type].items():
@@ -257,7 +268,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda:0", type=_device, help="cuda:N or cpu")
     parser.add_argument("--frames", type=int, metavar="N", help="frames that are measured")
-    names = [each.name for each in (*FOLLOWS, *FILLS)]
+    names = [each.name for each in (*FOLLOWS, *SEES, *FILLS)]
     parser.add_argument("--only", nargs="+", choices=names, metavar="NAME", help=", ".join(names))
     return parser.parse_args()
 
