@@ -8,6 +8,7 @@ export const chinese = {
   readout: "指针下的像素", transport: "播放", timecode: "时间码", frame: "帧", range: "入点与出点",
   strip: "时间轴", wipe: "划像", chosen: "对比", retry: "重试", dismiss: "知道了", fit: "适合",
   modemask: "遮罩", modematte: "蒙版", modehole: "镂空", modeafter: "结果", modewipe: "划像", modedifference: "差异",
+  before: "之前", after: "之后",
   unseen: "从未露出", bounds: "{0} – {1}（{2} 帧）", frameAt: "第 {0} 帧，{1}",
   stateNONE: "没有遮罩", stateKEY: "关键帧", stateFOLLOWED: "已跟踪，把握 {0} %", stateHALF: "单向跟踪，把握 {0} %",
   stateSTALE: "需要重新跟踪",

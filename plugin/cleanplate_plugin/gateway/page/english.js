@@ -9,6 +9,7 @@ export const english = {
   readout: "Pixel under the pointer", transport: "Playing", timecode: "Timecode", frame: "Frame", range: "In and out",
   strip: "Timeline", wipe: "Wipe", chosen: "Compared with", retry: "Try again", dismiss: "Dismiss", fit: "Fit",
   modemask: "Masks", modematte: "Matte", modehole: "Hole", modeafter: "Result", modewipe: "Wipe", modedifference: "Difference",
+  before: "Before", after: "After",
   unseen: "Never seen", bounds: "{0} – {1}  ({2} {2|frame|frames})", frameAt: "Frame {0}, {1}",
   stateNONE: "no mask", stateKEY: "key", stateFOLLOWED: "followed, {0} % sure", stateHALF: "followed from one side, {0} % sure",
   stateSTALE: "to be followed again",

@@ -2,6 +2,7 @@
 
 const TINT_ALPHA = 0x70;
 const RIM_ALPHA = 0xff;
+const RIM_LIGHT = 0.6;
 
 /**
  * A mask in a colour, with a rim of full strength.
@@ -15,8 +16,9 @@ export function tintOf(mask, color) {
   const { width, height } = mask;
   const rim = Math.max(1, Math.round(height / 720));
   const [red, green, blue] = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
-  const ink = (/** @type {number} */ alpha) => ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
-  const [fill, edge] = [ink(TINT_ALPHA), ink(RIM_ALPHA)];
+  const ink = (/** @type {number[]} */ [r, g, b], /** @type {number} */ alpha) => ((alpha << 24) | (b << 16) | (g << 8) | r) >>> 0;
+  const light = [red, green, blue].map((value) => Math.round(value + (255 - value) * RIM_LIGHT)); // seen on its own colour too
+  const [fill, edge] = [ink([red, green, blue], TINT_ALPHA), ink(light, RIM_ALPHA)];
   const step = rim * width;
   for (let i = 0; i < values.length; i++) {
     if (!inside[i]) values[i] = 0;

@@ -110,7 +110,7 @@ export class Strip {
     const { session, tracks, object } = this.store.state;
     const objects = session?.objects ?? [];
     const ids = objects.some((each) => each.object_id === object) ? objects : [...objects, { object_id: object, color: "#8a8f98", hidden: false }];
-    const row = Math.min(26, (height - RULER_PX - 8) / ids.length);
+    const row = Math.min(34, (height - RULER_PX - 8) / ids.length);
     ids.forEach(({ object_id: id, color, hidden }, number) => {
       const top = RULER_PX + 3 + number * row;
       this.pen.fillStyle = this.#color(id === object ? "--lane-on" : "--lane");

@@ -29,6 +29,7 @@ export class TakesPanel {
   }
 
   #show() {
+    const newest = element("takes").firstElementChild;
     const takes = (this.store.state.session?.takes ?? []).slice(0, SHOWN);
     element("notakes").hidden = takes.length > 0;
     showList(element("takes"), takes, {
@@ -36,6 +37,8 @@ export class TakesPanel {
       make: (take) => this.#makeRow(take),
       show: (row, take) => this.#showRow(row, take),
     });
+    const first = element("takes").firstElementChild;
+    if (first !== newest && takes[0] && WORKS.includes(takes[0].state)) first?.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {PickedTake} take */

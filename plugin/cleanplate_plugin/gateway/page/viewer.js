@@ -1,6 +1,7 @@
 // Draws the picture, what was found on it, and what was pointed at.
 
 import { checkers, stripes } from "./layers.js";
+import { word } from "./language.js";
 import { promptKey, saidAt } from "./said.js";
 import { JUDGING } from "./wishes.js";
 
@@ -160,10 +161,32 @@ export class Viewer {
     pen.beginPath();
     pen.arc(edge, middle, 9 * devicePixelRatio, 0, 2 * Math.PI);
     pen.fill();
+    this.#label(word("before"), edge - 12 * devicePixelRatio, "right");
+    this.#label(word("after"), edge + 12 * devicePixelRatio, "left");
   }
 
-  /** Four times the difference: a code value more is hardly seen. */
-  /** @param {Picture} plate */
+  /**
+   * At the screen's lower edge.
+   * @param {string} text
+   * @param {number} x
+   * @param {CanvasTextAlign} align
+   */
+  #label(text, x, align) {
+    const { pen, canvas } = this;
+    pen.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
+    pen.textAlign = align;
+    const y = canvas.height - 12 * devicePixelRatio;
+    pen.strokeStyle = "#000c";
+    pen.lineWidth = 3 * devicePixelRatio;
+    pen.strokeText(text, x, y);
+    pen.fillStyle = "#fff";
+    pen.fillText(text, x, y);
+  }
+
+  /**
+   * Four times the difference: a code value more is hardly seen.
+   * @param {Picture} plate
+   */
   #drawDifference(plate) {
     const { pen, canvas } = this;
     pen.save();
