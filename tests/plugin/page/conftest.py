@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from plugin.page.fake_gateway import FakeGateway
 from plugin.page.fake_shot import Shot
-from plugin.page.picker_page import PickerPage
+from plugin.page.picker_page import PickerPage, Scene
 
 CHROMIUM = next((found for name in ("chromium", "google-chrome", "chrome") if (found := shutil.which(name))), None)
 SIZE = {"width": 1280, "height": 720}
@@ -36,9 +36,9 @@ def open_page(browser: Any) -> Iterator[Opener]:
     """Opens pages; at the end none of them may have met a fault of its own."""
     opened: list[PickerPage] = []
 
-    def open_one(fake: FakeGateway, *, beside: PickerPage | None = None, **options: object) -> PickerPage:
+    def open_one(scene: Scene, *, beside: PickerPage | None = None, **options: object) -> PickerPage:
         context = beside.context if beside else browser.new_context(**{"viewport": SIZE, "locale": "en-US", **options})
-        opened.append(PickerPage(fake, context))
+        opened.append(PickerPage(scene, context))
         return opened[-1]
 
     yield open_one

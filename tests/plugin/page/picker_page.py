@@ -5,30 +5,49 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from plugin.page.fake_gateway import FakeGateway
+from plugin.page.fake_shot import Shot
 
-PATIENCE_SECONDS = 20.0
-"""Only a page that fails waits so long."""
+PATIENCE_SECONDS = 60.0
+"""Only a page that fails waits so long, or a machine that does much else."""
 _ASIDE = ("Failed to load resource", "net::ERR_", "ERR_EMPTY_RESPONSE")
+
+
+class Scene(Protocol):
+    """A server with the walker."""
+
+    @property
+    def page(self) -> str:
+        """The address, with its code."""
+
+    @property
+    def shot(self) -> Shot:
+        """What there is to be seen."""
 
 
 class PickerPage:
     """One tab."""
 
-    def __init__(self, fake: FakeGateway, context: Any) -> None:
-        self.fake, self.context = fake, context
+    def __init__(self, scene: Scene, context: Any) -> None:
+        self.scene, self.context = scene, context
         self.tab = context.new_page()
         self.tab.set_default_timeout(PATIENCE_SECONDS * 1000)
         self.faults: list[str] = []
         self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
         self.tab.on("console", self._listen)
         self.scale = 0.0  # fitted
-        self.tab.goto(fake.page)
+        self.tab.goto(scene.page)
+
+    @property
+    def fake(self) -> FakeGateway:
+        """The scene, where it is a fake one."""
+        assert isinstance(self.scene, FakeGateway)
+        return self.scene
 
     def _listen(self, message: Any) -> None:
         if message.type == "error" and not any(each in message.text for each in _ASIDE):
@@ -74,13 +93,13 @@ class PickerPage:
     def picture(self) -> NDArray[np.uint8]:
         """The shot's part of the canvas, one screen pixel for each of its own."""
         assert self.scale == 1.0
-        canvas, shot = self.canvas(), self.fake.shot
+        canvas, shot = self.canvas(), self.scene.shot
         left, top = _corner(canvas.shape[1], shot.width), _corner(canvas.shape[0], shot.height)
         return canvas[top : top + shot.height, left : left + shot.width]
 
     def place_of(self, x: float, y: float) -> tuple[float, float]:
         """Where a source pixel is on the screen."""
-        box, shot = self.tab.locator("#view").bounding_box(), self.fake.shot
+        box, shot = self.tab.locator("#view").bounding_box(), self.scene.shot
         assert box is not None
         scale = self.scale or min(box["width"] / shot.width, box["height"] / shot.height)
         left, top = (box["width"] - scale * shot.width) / 2, (box["height"] - scale * shot.height) / 2
@@ -101,7 +120,7 @@ class PickerPage:
 
     def click_object(self) -> None:
         """On the disc, and waits for the answer."""
-        self.click(*self.fake.shot.center(self.frame))
+        self.click(*self.scene.shot.center(self.frame))
         self.until(lambda: "key" in self.strip())
 
     def follow(self) -> None:
