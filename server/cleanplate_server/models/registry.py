@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
 
 from cleanplate_server.errors import EngineError, InputError, NotFoundError
 from cleanplate_server.models.embedded.inpainter import PlateInpainter
@@ -17,6 +16,7 @@ from cleanplate_server.models.embedded.segmenter import GrabCutSegmenter
 from cleanplate_server.models.engine_choice import EngineChoice
 from cleanplate_server.models.lighter import YieldingSegmenter
 from cleanplate_server.models.naming.words import read_words, to_english
+from cleanplate_server.models.network_entries import LIGHTER_SEGMENTERS, OPEN_FINDER, E, Entry, NetworkEntries
 from cleanplate_server.models.protocols import (
     Effort,
     EngineInfo,
@@ -29,44 +29,10 @@ from cleanplate_server.models.protocols import (
 )
 from cleanplate_server.models.weights import WeightsRow, manifest_file, read_manifest
 from cleanplate_server.models.weights_store import WeightsStore, how_to_get
-from cleanplate_server.models.yielding_finder import YieldingFinder
 
-_SAM_NAMES = ("sam-vit-h", "sam-vit-l", "sam-vit-b")
 _NEEDS_NOTHING = "embedded"
-_LATER_SAM_NAMES = ("sam2.1-large", "sam2.1-base-plus", "sam2.1-small", "sam2.1-tiny", "sam3")
-"""Best published figures first, those from prompts of points; they come before the first SAM, and before AOT."""
-_LIGHTER = (("sam3", *_LATER_SAM_NAMES[:-1]), _SAM_NAMES)
-"""Segmenters that take over from those before them when memory is too small; after the last one the embedded one."""
-_ASSOCIATION_NAMES = (
-    "r50-deaotl", "swinb-deaotl", "deaotl", "deaotb", "deaots", "deaott",
-    "r50-aotl", "swinb-aotl", "aotl", "aotb", "aots", "aott",
-)  # fmt: skip
-"""Best for its time first: the published figures put R50-DeAOT-L ahead of the larger Swin at twice its speed."""
-_FILLERS: Mapping[str, tuple[str, ...]] = {
-    "propainter": ("propainter", "propainter-flow", "raft-things"),
-    "e2fgvi-hq": ("e2fgvi-hq",),
-    "e2fgvi": ("e2fgvi",),
-    "sttn": ("sttn",),
-    "dfgvi": ("dfgvi-movie", "raft-things"),
-    "dfgvi-davis": ("dfgvi-stage1", "dfgvi-stage2", "dfgvi-stage3", "raft-things"),
-    "dfgvi-dis": ("dfgvi-movie",),
-    "rnot": ("rnot",),
-    "opn": ("opn", "opn-tcn"),
-}
-"""Best published figures first; each with all the weights that it needs."""
-_OPEN_FINDER = "grounding-dino"
-_FINDER_NAMES = ("maskrcnn-v2", "maskrcnn", _OPEN_FINDER)
-"""A closed list of names first, for it is fast, tells the outline, and reads Chinese."""
 _EXTRAS = {"names": "transformers", "sam2": "transformers"}
 """What must be importable for each extra of this package."""
-
-
-class _Engine(Protocol):
-    @property
-    def info(self) -> EngineInfo: ...
-
-
-E = TypeVar("E", bound=_Engine)
 
 
 @dataclass(frozen=True)
@@ -103,26 +69,6 @@ class EnginePlace:
     device: str = "auto"
 
 
-@dataclass(frozen=True)
-class _Entry(Generic[E]):
-    """An engine that can be built.
-
-    Args:
-        info: name, licence, weights.
-        build: makes it, on a device.
-        rows: of the manifest, for one that needs weights.
-        extra: of this package with what it is built on, for one that needs more than comes with it.
-        build_trained: makes one that is trained on the keys with so many updates; None where there is no such dial.
-            Training takes so long that nobody gets such an engine unasked.
-    """
-
-    info: EngineInfo
-    build: Callable[[Effort, str], E]
-    rows: tuple[WeightsRow, ...] = ()
-    extra: str = ""
-    build_trained: Callable[[Effort, str, int], E] | None = None
-
-
 class Registry:
     """The engines of this machine, the preferred one of each kind first.
 
@@ -138,23 +84,21 @@ class Registry:
         rows = read_manifest(manifest_file())
         folder = self._place.weights_folder
         self._store = WeightsStore(folder, rows, _layout) if folder else None
-        self._segmenters: list[_Entry[Segmenter]] = [
-            _Entry(GrabCutSegmenter().info, lambda effort, device: GrabCutSegmenter()),
-            *(self._later_sam(row) for row in _rows(rows, _LATER_SAM_NAMES)),
-            *(self._sam(row) for row in _rows(rows, _SAM_NAMES)),
+        networks = NetworkEntries(self._store, rows)
+        self._segmenters: list[Entry[Segmenter]] = [
+            Entry(GrabCutSegmenter().info, lambda effort, device: GrabCutSegmenter()),
+            *networks.segmenters(),
         ]
-        self._propagators: list[_Entry[Propagator]] = [
-            _Entry(FlowPropagator().info, lambda effort, device: FlowPropagator(effort=effort)),
-            *(self._later_sam_tracks(row) for row in _rows(rows, _LATER_SAM_NAMES)),
-            *(self._association(row) for row in _rows(rows, _ASSOCIATION_NAMES)),
-            *(self._osvos(row) for row in _rows(rows, ("osvos-parent",))),
+        self._propagators: list[Entry[Propagator]] = [
+            Entry(FlowPropagator().info, lambda effort, device: FlowPropagator(effort=effort)),
+            *networks.propagators(),
         ]
-        self._inpainters: list[_Entry[Inpainter]] = [
-            _Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort)),
-            *(self._filling(name, _rows(rows, needed)) for name, needed in _FILLERS.items()),
+        self._inpainters: list[Entry[Inpainter]] = [
+            Entry(PlateInpainter().info, lambda effort, device: PlateInpainter(effort=effort)),
+            *networks.inpainters(),
         ]
-        self._matters: list[_Entry[Matter]] = [_Entry(GuidedMatter().info, lambda effort, device: GuidedMatter())]
-        self._finders: list[_Entry[NameFinder]] = [self._finding(row) for row in _rows(rows, _FINDER_NAMES)]
+        self._matters: list[Entry[Matter]] = [Entry(GuidedMatter().info, lambda effort, device: GuidedMatter())]
+        self._finders: list[Entry[NameFinder]] = networks.finders()
 
     def engines(self) -> list[EngineStatus]:
         """Every engine, by kind, the preferred one first."""
@@ -206,7 +150,7 @@ class Registry:
             self.check("segmenter", name)
         statuses = self._statuses("segmenter", self._segmenters)
         first = self._chosen("segmenter", statuses, name).info.name
-        lighter = next((names[names.index(first) + 1 :] for names in _LIGHTER if first in names), ())
+        lighter = next((names[names.index(first) + 1 :] for names in LIGHTER_SEGMENTERS if first in names), ())
         here = [status.info.name for status in statuses if status.available]
         names = [first, *(each for each in lighter if each in here)]
         if first == _NEEDS_NOTHING:
@@ -248,15 +192,15 @@ class Registry:
         if name:
             self.check("name-finder", name)
         chosen = self._chosen("name-finder", self._statuses("name-finder", self._finders), name)
-        check = to_english if chosen.info.name == _OPEN_FINDER else read_words
+        check = to_english if chosen.info.name == OPEN_FINDER else read_words
         check(words)
 
-    def _statuses(self, kind: EngineKind, entries: Sequence[_Entry[E]]) -> list[EngineStatus]:
+    def _statuses(self, kind: EngineKind, entries: Sequence[Entry[E]]) -> list[EngineStatus]:
         trained = [entry.info for entry in entries if entry.build_trained]
         found = [self._status(kind, entry) for entry in entries]
         return sorted(found, key=lambda status: status.info in trained or not _comes_first(status))
 
-    def _status(self, kind: EngineKind, entry: _Entry[E]) -> EngineStatus:
+    def _status(self, kind: EngineKind, entry: Entry[E]) -> EngineStatus:
         if not entry.rows:
             return EngineStatus(kind, entry.info, available=True)
         if entry.extra and importlib.util.find_spec(_EXTRAS[entry.extra]) is None:
@@ -273,7 +217,7 @@ class Registry:
         except EngineError as error:
             return EngineStatus(kind, entry.info, available=False, reason=str(error))
 
-    def _pick(self, kind: EngineKind, entries: Sequence[_Entry[E]], name: str, effort: Effort) -> E:
+    def _pick(self, kind: EngineKind, entries: Sequence[Entry[E]], name: str, effort: Effort) -> E:
         if name:
             self.check(kind, name)
         choice = EngineChoice.parse(name)
@@ -299,112 +243,6 @@ class Registry:
             )
         raise EngineError(f"no {kind} can run here; see `cleanplate models`")
 
-    def _hashed(self, info: EngineInfo, rows: Sequence[WeightsRow]) -> EngineInfo:
-        """With the hashes of files that were just found usable."""
-        assert self._store
-        records = [self._store.record(row) for row in rows]
-        return replace(info, weights_sha256=" + ".join(record.sha256 for record in records if record))
-
-    def _sam(self, row: WeightsRow) -> _Entry[Segmenter]:
-        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
-
-        def build(effort: Effort, device: str) -> Segmenter:
-            from cleanplate_server.models.networks.sam.original import load_original  # torch takes seconds to import
-            from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
-
-            assert self._store
-            return SamSegmenter(
-                load_original(row.name, self._store.usable(row), device=device), self._hashed(info, (row,))
-            )
-
-        return _Entry(info, build, (row,))
-
-    def _later_sam(self, row: WeightsRow) -> _Entry[Segmenter]:
-        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
-
-        def build(effort: Effort, device: str) -> Segmenter:
-            from cleanplate_server.models.networks.sam.folders import load_images
-            from cleanplate_server.models.networks.sam.images import LibraryNetwork
-            from cleanplate_server.models.networks.sam.segmenter import SamSegmenter
-
-            assert self._store
-            images = load_images(row.name, self._store.usable(row), device=device)
-            return SamSegmenter(LibraryNetwork(images), self._hashed(info, (row,)))
-
-        return _Entry(info, build, (row,), extra="sam2")
-
-    def _later_sam_tracks(self, row: WeightsRow) -> _Entry[Propagator]:
-        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
-
-        def build(effort: Effort, device: str) -> Propagator:
-            from cleanplate_server.models.networks.sam.folders import load_tracks
-            from cleanplate_server.models.networks.sam.propagator import SamPropagator
-
-            assert self._store
-            return SamPropagator(
-                load_tracks(row.name, self._store.usable(row), device=device), self._hashed(info, (row,))
-            )
-
-        return _Entry(info, build, (row,), extra="sam2")
-
-    def _association(self, row: WeightsRow) -> _Entry[Propagator]:
-        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
-
-        def build(effort: Effort, device: str) -> Propagator:
-            from cleanplate_server.models.networks.association.propagator import AssociationPropagator
-            from cleanplate_server.models.networks.propagators import load_association
-
-            assert self._store
-            network = load_association(row.name, self._store.usable(row), device=device)
-            return AssociationPropagator(network, self._hashed(info, (row,)), effort=effort)
-
-        return _Entry(info, build, (row,))
-
-    def _osvos(self, row: WeightsRow) -> _Entry[Propagator]:
-        info = EngineInfo("osvos", row.licence, row.commercial_use, row.file)
-
-        def build(effort: Effort, device: str, updates: int | None = None) -> Propagator:
-            from cleanplate_server.models.networks.propagators import load_osvos  # torch takes seconds to import
-
-            assert self._store
-            return load_osvos(
-                self._store.usable(row), self._hashed(info, (row,)), device=device, effort=effort, updates=updates
-            )
-
-        return _Entry(info, build, (row,), build_trained=build)
-
-    def _filling(self, name: str, rows: Sequence[WeightsRow]) -> _Entry[Inpainter]:
-        licence = " AND ".join(dict.fromkeys(row.licence for row in rows))
-        files = " + ".join(row.file for row in rows)
-        info = EngineInfo(name, licence, all(row.commercial_use for row in rows), files)
-
-        def build(effort: Effort, device: str) -> Inpainter:
-            from cleanplate_server.models.networks.inpainters import load_inpainter
-
-            assert self._store
-            checkpoints = [self._store.usable(row) for row in rows]
-            return load_inpainter(self._hashed(info, rows), checkpoints, device=device, effort=effort)
-
-        return _Entry(info, build, tuple(rows))
-
-    def _finding(self, row: WeightsRow) -> _Entry[NameFinder]:
-        info = EngineInfo(row.name, row.licence, row.commercial_use, row.file)
-
-        def build(checkpoint: Path, device: str) -> NameFinder:
-            if row.name == _OPEN_FINDER:
-                from cleanplate_server.models.networks.grounding_dino import GroundingDinoFinder, load_grounding_dino
-
-                return GroundingDinoFinder(load_grounding_dino(checkpoint, device=device), self._hashed(info, (row,)))
-            from cleanplate_server.models.networks.mask_rcnn import MaskRcnnFinder, load_mask_rcnn
-
-            return MaskRcnnFinder(load_mask_rcnn(row.name, checkpoint, device=device), self._hashed(info, (row,)))
-
-        def build_yielding(effort: Effort, device: str) -> NameFinder:
-            assert self._store
-            return YieldingFinder(partial(build, self._store.usable(row)), device)
-
-        return _Entry(info, build_yielding, (row,), extra="names" if row.name == _OPEN_FINDER else "")
-
 
 def _absence(rows: Sequence[WeightsRow], folder: Path | None) -> str:
     """Which files of absent rows are not here, and how to get them."""
@@ -419,11 +257,6 @@ def _absence(rows: Sequence[WeightsRow], folder: Path | None) -> str:
 
 def _comes_first(status: EngineStatus) -> bool:
     return status.available and status.device != "cpu" and status.info.commercial_use
-
-
-def _rows(rows: Sequence[WeightsRow], names: Sequence[str]) -> list[WeightsRow]:
-    """Rows in the order of their names."""
-    return [row for name in names for row in rows if row.name == name]
 
 
 @cache
