@@ -89,7 +89,7 @@ class Access:
         """Refuses a page that was not given a link for what it asks for; hosts may ask for everything.
 
         Args:
-            name: ``sessions/ID`` or ``shots/ID``.
+            name: ``sessions/ID``.
 
         Raises:
             RefusedError: PERMISSION_DENIED.

@@ -69,7 +69,7 @@ class PickerRoutes:
 
     def _open(self, request: Request, found: re.Match[str]) -> Answer:
         session = self._picking.open(read_message(request.body, picker_pb2.OpenSessionRequest))
-        session.page = f"/pick/{session.name.partition('/')[2]}#{self._access.new_code(session.name)}"
+        session.page = page_of(session.name, self._access)
         return Answer.of(session)
 
     def _get(self, request: Request, found: re.Match[str]) -> Answer:
@@ -132,6 +132,16 @@ class PickerRoutes:
     def _unseen(self, request: Request, found: re.Match[str]) -> Answer:
         asked = picker_pb2.GetUnseenRequest(session=_session(found), frame=int(found["frame"]))
         return Answer(self._picking.ask("GetUnseen", asked, picker_pb2.GetUnseenResponse).png, "image/png")
+
+
+def page_of(session: str, access: Access) -> str:
+    """Where a person prompts: a path on the gateway, with a code that is good for one visit.
+
+    Args:
+        session: ``sessions/ID``.
+        access: gives the code.
+    """
+    return f"/pick/{session.partition('/')[2]}#{access.new_code(session)}"
 
 
 def picture_query(request: Request) -> tuple[str, int]:

@@ -24,7 +24,7 @@ from cleanplate_plugin.gateway.exchange import (
     answer_unless_known,
 )
 from cleanplate_plugin.gateway.pages import Pages
-from cleanplate_plugin.gateway.picker_routes import ENCODINGS, PickerRoutes, picture_query
+from cleanplate_plugin.gateway.picker_routes import ENCODINGS, PickerRoutes, page_of, picture_query
 from cleanplate_plugin.gateway.picking import Picking
 from cleanplate_plugin.gateway.refusals import RefusedError
 from cleanplate_plugin.gateway.rpcs import Rpcs
@@ -35,7 +35,6 @@ OfShot = TypeVar("OfShot", shot_pb2.SubmitShotRequest, shot_pb2.ReportShotReques
 Action = Callable[[Request, "re.Match[str]"], Reply]
 
 _ID = r"(?P<id>[A-Za-z0-9_-]{1,64})"
-_SHOT = rf"/v1/shots/{_ID}"
 _SESSION = re.compile(r"\{\s*\"code\"\s*:\s*\"([A-Za-z0-9_-]{1,128})\"\s*\}")
 
 
@@ -70,11 +69,10 @@ class Router:
         self._heartbeat_seconds = heartbeat_seconds
         self._rpcs = Rpcs(client)
         self._pages = Pages()
-        shot = _SHOT
+        shot = rf"/v1/shots/{_ID}"
         lines: tuple[tuple[str, str, Caller, Action], ...] = (
             ("GET", r"/", "nobody", lambda request, found: self._page("index.html", request)),
             ("GET", rf"/pick/{_ID}", "nobody", lambda request, found: self._page("pick.html", request)),
-            ("GET", rf"/shots/{_ID}", "nobody", lambda request, found: self._page("shot.html", request)),
             (
                 "GET",
                 r"/page/(?P<name>[a-z0-9.-]{1,48})",
@@ -83,17 +81,16 @@ class Router:
             ),
             ("POST", r"/v1/session", "nobody", self._open_session),
             ("POST", r"/v1/shots", "host", self._announce),
-            ("GET", shot, "page", self._own(self._shot_after(workshop.get))),
-            ("GET", rf"{shot}/watch", "page", self._own(self._watch_shot)),
-            ("POST", rf"{shot}/open", "page", self._own(self._shot_after(workshop.open))),
-            ("POST", rf"{shot}/submit", "page", self._own(self._submit)),
-            ("POST", rf"{shot}/stop", "page", self._own(self._shot_after(workshop.stop))),
-            ("POST", rf"{shot}/cancel", "page", self._own(self._shot_after(workshop.cancel))),
+            ("GET", shot, "host", self._shot_after(workshop.get)),
+            ("GET", rf"{shot}/watch", "host", self._watch_shot),
+            ("POST", rf"{shot}/open", "host", self._shot_after(workshop.open)),
+            ("POST", rf"{shot}/submit", "host", self._submit),
+            ("POST", rf"{shot}/stop", "host", self._shot_after(workshop.stop)),
+            ("POST", rf"{shot}/cancel", "host", self._shot_after(workshop.cancel)),
             ("POST", rf"{shot}/report", "host", self._report),
             ("POST", rf"{shot}/check", "host", self._check),
-            ("GET", rf"/v1/frames/{_ID}/(?P<frame>\d{{1,9}})", "page", self._frame),
+            ("GET", rf"/v1/frames/{_ID}/(?P<frame>\d{{1,9}})", "host", self._frame),
             ("GET", r"/v1/JobService/WatchJob", "host", self._watch_job),
-            ("POST", r"/v1/(?P<service>SegmentService)/(?P<method>Segment)", "page", self._rpc),
             ("POST", r"/v1/(?P<service>[A-Za-z]{1,64})/(?P<method>[A-Za-z]{1,64})", "host", self._rpc),
         )
         picker = PickerRoutes(Picking(client, workshop), access, heartbeat_seconds).lines()
@@ -119,15 +116,6 @@ class Router:
     def _shot_after(self, act: Callable[[str], shot_pb2.Shot]) -> Action:
         """An action that does something with a shot and answers with it."""
         return lambda request, found: Answer.of(act(_shot(found)))
-
-    def _own(self, action: Action) -> Action:
-        """An action for pages that were given a link for the shot."""
-
-        def answer(request: Request, found: re.Match[str]) -> Reply:
-            self._access.check_scope(request, _shot(found))
-            return action(request, found)
-
-        return answer
 
     def _check_page(self, request: Request, route: Route) -> None:
         if route.least == "host":
@@ -170,7 +158,8 @@ class Router:
         code = _SESSION.fullmatch(request.body.decode("ascii", "replace").strip())
         if code is None:
             raise RefusedError(
-                'the body is not {"code": "..."}; open the page again from your editing program',
+                'the body is not {"code": "..."}; open the page again from where you got it: your editing program, or'
+                " `cleanplate pick`",
                 grpc.StatusCode.INVALID_ARGUMENT,
                 reason="INVALID_BODY",
             )
@@ -178,7 +167,7 @@ class Router:
 
     def _announce(self, request: Request, found: re.Match[str]) -> Answer:
         shot = self._workshop.announce(read_message(request.body, shot_pb2.AnnounceShotRequest))
-        shot.page = f"/{shot.name}#{self._access.new_code(shot.name, shot.session)}"
+        shot.page = page_of(shot.session, self._access)
         return Answer.of(shot)
 
     def _submit(self, request: Request, found: re.Match[str]) -> Answer:

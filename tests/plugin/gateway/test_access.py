@@ -10,14 +10,19 @@ from gateways import Caller, facts_of
 
 
 def _opened(host: Caller, clip: Path) -> tuple[Caller, str]:
-    """A page that has exchanged its code for a cookie, and its shot."""
+    """A page that has exchanged its code for a cookie, and its session."""
     shot = host.post("/v1/shots", {"resolve": facts_of(clip)}).json
     path, _, code = shot["page"].partition("#")
-    assert path == f"/{shot['name']}"
+    assert path == f"/pick/{shot['session'].partition('/')[2]}"
     own = Caller(host.address).with_headers(Origin=f"http://{host.address}")
     answer = own.post("/v1/session", {"code": code})
     assert answer.status == 200
-    return own.with_headers(Cookie=answer.headers["set-cookie"].partition(";")[0]), f"/v1/{shot['name']}"
+    return own.with_headers(Cookie=answer.headers["set-cookie"].partition(";")[0]), f"/v1/{shot['session']}"
+
+
+def _state(page: Caller, session: str) -> str:
+    """Where the shot stands that waits for a session."""
+    return str(page.get(session).json["session"]["shot"]["state"])
 
 
 @pytest.mark.parametrize("token", [None, "wrong", "Bearer ", "Bearer wrong", "Basic eDp5"])
@@ -71,10 +76,10 @@ def test_no_answer_allows_another_origin(host: Caller, stranger: Caller) -> None
 
 
 def test_page_with_its_cookie_reads_and_changes_its_shot(host: Caller, clip: Path) -> None:
-    page, shot = _opened(host, clip)
-    assert page.get(shot).json["state"] == "WAITING"
-    assert page.get(shot).json["page"] == ""
-    assert page.post(f"{shot}/cancel").json["state"] == "CANCELLED"
+    page, session = _opened(host, clip)
+    assert _state(page, session) == "WAITING"
+    assert page.get(session).json["session"]["page"] == ""
+    assert page.post(f"{session}/give-up").json["session"]["shot"]["state"] == "CANCELLED"
 
 
 def test_cookie_cannot_be_read_by_scripts_nor_sent_by_other_sites(host: Caller, clip: Path) -> None:
@@ -102,10 +107,10 @@ def test_code_from_another_origin_or_none_is_refused_and_stays_good(host: Caller
 
 @pytest.mark.parametrize("headers", [{"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": ""}])
 def test_cookie_with_another_origin_changes_nothing(host: Caller, clip: Path, headers: dict[str, str]) -> None:
-    page, shot = _opened(host, clip)
-    answer = page.with_headers(**headers).post(f"{shot}/cancel")
+    page, session = _opened(host, clip)
+    answer = page.with_headers(**headers).post(f"{session}/give-up")
     assert (answer.status, answer.reason) == (403, "WRONG_ORIGIN")
-    assert page.get(shot).json["state"] == "WAITING"
+    assert _state(page, session) == "WAITING"
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -117,11 +122,20 @@ def test_cookie_that_another_page_makes_the_browser_send_shows_nothing(host: Cal
 
 
 @pytest.mark.parametrize(
-    "path", ["/v1/shots", "/v1/MediaService/OpenClip", "/v1/JobService/SubmitJob", "{}/report", "{}/check"]
+    "path",
+    [
+        "/v1/shots",
+        "/v1/shots/x/submit",
+        "/v1/shots/x/report",
+        "/v1/shots/x/check",
+        "/v1/MediaService/OpenClip",
+        "/v1/SegmentService/Segment",
+        "/v1/JobService/SubmitJob",
+    ],
 )
 def test_page_may_not_do_what_only_programs_do(host: Caller, clip: Path, path: str) -> None:
-    page, shot = _opened(host, clip)
-    answer = page.post(path.format(shot))
+    page, _ = _opened(host, clip)
+    answer = page.post(path)
     assert (answer.status, answer.reason) == (403, "NOT_FOR_PAGES")
 
 
@@ -135,7 +149,7 @@ def test_cookie_that_nobody_gave_is_nobodys(host: Caller, clip: Path, cookie: st
 @pytest.mark.parametrize(
     "path",
     ["/page/../server.py", "/page/..%2fserver.py", "/page//etc/passwd", "/page/%2e%2e/server.py", "/../../etc/passwd",
-     "/shots/../server.py", "/page/shot.html%00.js", "/page/", "/page/none.js", "/v1/frames/../x/1", "//page/.."],
+     "/pick/../server.py", "/page/pick.html%00.js", "/page/", "/page/none.js", "/v1/frames/../x/1", "//page/.."],
 )  # fmt: skip
 def test_path_beside_the_table_is_not_found(host: Caller, path: str) -> None:
     answer = host.get(path)
@@ -145,11 +159,9 @@ def test_path_beside_the_table_is_not_found(host: Caller, path: str) -> None:
 def test_page_loads_nothing_from_elsewhere_and_may_not_be_framed(stranger: Caller) -> None:
     for path in (
         "/",
-        "/shots/any",
-        "/page/shot.js",
-        "/page/view.js",
-        "/page/words.js",
-        "/page/shot.css",
+        "/pick/any",
+        "/page/main.js",
+        "/page/pick.css",
         "/page/icon.svg",
     ):
         answer = stranger.get(path)
@@ -166,8 +178,8 @@ def test_page_loads_nothing_from_elsewhere_and_may_not_be_framed(stranger: Calle
 
 
 def test_page_that_is_known_is_not_sent_again(stranger: Caller) -> None:
-    tag = stranger.get("/page/shot.js").headers["etag"]
-    again = stranger.with_headers(If_None_Match=tag).get("/page/shot.js")
+    tag = stranger.get("/page/main.js").headers["etag"]
+    again = stranger.with_headers(If_None_Match=tag).get("/page/main.js")
     assert (again.status, again.body) == (304, b"")
 
 

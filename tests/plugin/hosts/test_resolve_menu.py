@@ -119,9 +119,10 @@ class Session:
     def _act(self, page: Path, done: threading.Event) -> None:
         """The person: waits for the page, then clicks or gives up."""
         while not done.is_set():
-            found = re.search(r"shots/([\w-]+)", page.read_text()) if page.is_file() else None
+            found = re.search(r"pick/([\w-]+)", page.read_text()) if page.is_file() else None
             if found and self.gateway:
-                self.shot = found[1]
+                session = self.caller().get(f"/v1/sessions/{found[1]}").json["session"]
+                self.shot = session["shot"]["name"].partition("/")[2]
                 (self.act or self._click)()
                 return
             time.sleep(0.02)

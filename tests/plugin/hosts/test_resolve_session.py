@@ -74,10 +74,11 @@ class Studio:
         return Caller(self.gateway.address, {"Authorization": f"Bearer {token}"})
 
     def _click(self, page: str) -> None:
-        found = re.search(r"shots/([\w-]+)", page)
+        found = re.search(r"pick/([\w-]+)", page)
         assert found
+        shot = self.caller().get(f"/v1/sessions/{found[1]}").json["session"]["shot"]["name"]
         action, body = ("submit", {"prompts": self.prompts}) if self.prompts else ("cancel", {})
-        assert self.caller().post(f"/v1/shots/{found[1]}/{action}", body).status == 200
+        assert self.caller().post(f"/v1/{shot}/{action}", body).status == 200
 
 
 class _AnyTake(dict[str, dict[str, str | float]]):
