@@ -52,7 +52,7 @@ def handler_of(fake: FakeGateway) -> type[BaseHTTPRequestHandler]:
         def _get(self, path: str, query: dict[str, str]) -> None:
             parts = path.strip("/").split("/")
             if parts[0] in ("pick", "page"):
-                page = fake.pages.find("pick.html" if parts[0] == "pick" else parts[1])
+                page = fake.pages.find(parts[1] if parts[0] == "page" else "pick.html")
                 assert page is not None, path
                 self._send(page.body, page.content_type, headers=dict(page.headers))
                 return

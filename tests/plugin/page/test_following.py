@@ -134,7 +134,7 @@ def test_wipe_is_dragged_by_its_edge(page: PickerPage) -> None:
 
 def test_needs_and_licences_are_told_before_the_job(page: PickerPage) -> None:
     page.click_object()
-    page.until(lambda: page.text("#estimate") == "40 frames · roughly 1:35 · 1.5 GiB of 8.0 GiB memory")
+    page.until(lambda: page.text("#estimate") == "40 frames · roughly 1:35 · 1.5 of 8.0 GiB memory")
     assert "CC-BY-NC-4.0, not commercial" in page.text("#engines")
     assert page.text("#notes") == "39 frames are followed first."
 

@@ -107,7 +107,8 @@ export class ObjectsPanel {
     const [color, name] = /** @type {HTMLInputElement[]} */ ([...row.querySelectorAll("input")]);
     const [count, eye, away] = [...row.querySelectorAll("button")];
     const isThere = session?.objects.some((each) => each.object_id === object.object_id) ?? false;
-    const label = object.name || word("object", object.object_id);
+    const isPlain = !object.name || object.name === `Object ${object.object_id}`; // as the server calls it by itself
+    const label = isPlain ? word("object", object.object_id) : object.name;
     row.setAttribute("aria-current", String(object.object_id === chosen));
     color.value = object.color;
     color.setAttribute("aria-label", word("colorOf", label));

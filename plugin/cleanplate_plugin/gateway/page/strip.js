@@ -140,7 +140,7 @@ export class Strip {
       pen.fillStyle = this.#color("--warn");
       pen.fillRect(left, top + height - 3, Math.max(1, this.#step), 3);
     } else {
-      pen.globalAlpha = before * (tracked.state === "HALF" ? 0.5 : 0.9);
+      pen.globalAlpha = before * (tracked.state === "HALF" ? 0.4 : 0.75);
       pen.fillRect(left, top + height - tall, wide, tall);
     }
     pen.globalAlpha = before;

@@ -5,7 +5,7 @@ import { Refusal } from "./gateway.js";
 import { takeTitle } from "./judging.js";
 import { word } from "./language.js";
 import { showEngines, showNotes } from "./taking.js";
-import { clock, memoryText } from "./timecode.js";
+import { clock, gibibytes } from "./timecode.js";
 
 /**
  * @typedef {import("./wire.d.ts").PickedTake} PickedTake
@@ -119,7 +119,7 @@ function showDetails(details, take, notes, memory) {
     settings.grow_px === undefined ? "" : `${word("grow")} ${settings.grow_px} px`,
     settings.feather_px === undefined ? "" : `${word("feather")} ${settings.feather_px} px`,
     settings.with_shadow ? word("withShadow") : "",
-    memory && Number(memory) ? word("memory", memoryText(memory)) : "", times,
+    memory && Number(memory) ? word("memory", gibibytes(memory)) : "", times,
     unseen === undefined ? "" : word("unseenShare", (100 * unseen).toFixed(1)),
   ].filter(Boolean).join(" · "));
   showEngines(part(".engines"), take.engines);

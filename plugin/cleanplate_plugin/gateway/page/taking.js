@@ -3,7 +3,7 @@
 import { button, element, input, make, select, setText, showList } from "./dom.js";
 import { Refusal } from "./gateway.js";
 import { word } from "./language.js";
-import { clock, memoryText } from "./timecode.js";
+import { clock, gibibytes } from "./timecode.js";
 
 /** @typedef {import("./wire.d.ts").EngineUse} EngineUse */
 
@@ -154,7 +154,7 @@ export class TakingPanel {
       return;
     }
     const time = word(estimate.duration_measured ? "takesAbout" : "takesRoughly", clock(estimate.duration_seconds));
-    const memory = word("needs", memoryText(estimate.memory_bytes), memoryText(estimate.allowed_memory_bytes));
+    const memory = word("needs", gibibytes(estimate.memory_bytes), gibibytes(estimate.allowed_memory_bytes));
     setText(element("estimate"), [word("frames", Number(estimate.frame_count)), time, memory].join(" · "));
     showEngines(element("engines"), estimate.engines);
     const missing = Number(estimate.unfollowed_frame_count);

@@ -68,7 +68,6 @@ export function clock(seconds) {
 }
 
 /** @param {number | string} bytes */
-export function memoryText(bytes) {
-  const giga = Number(bytes) / 2 ** 30;
-  return giga >= 1 ? `${giga.toFixed(1)} GiB` : `${Math.max(1, Math.round(giga * 1024))} MiB`;
+export function gibibytes(bytes) {
+  return Math.max(0.1, Number(bytes) / 2 ** 30).toFixed(1);
 }
