@@ -14,7 +14,7 @@ import pytest
 from cleanplate_plugin.gateway.server import Gateway
 from cleanplate_server.config import Settings
 from cleanplate_server.service.server import Server
-from gateways import READERS, Caller
+from gateways import RATE, READERS, Caller, facts_of
 from media import X264, Recipe, write_video
 from plugin.page.fake_shot import Mask, Shot
 from plugin.page.picker_page import PickerPage
@@ -40,6 +40,7 @@ class RealScene:
     port: int
     shot: Shot = SHOT
     session: str = ""
+    announced: str = ""
     _running: list[Server | Gateway] = field(default_factory=list)
 
     def start(self) -> None:
@@ -60,6 +61,9 @@ class RealScene:
 
     @property
     def page(self) -> str:
+        """A session's, or that of a shot once one is announced."""
+        if self.announced:
+            return f"http://127.0.0.1:{self.port}{self.announced}"
         opened = self.host.post("/v1/sessions", {"path": str(self.media)}).json
         self.session = opened["name"]
         return f"http://127.0.0.1:{self.port}{opened['page']}"
@@ -75,7 +79,7 @@ def scene(tmp_path: Path) -> Iterator[RealScene]:
         av.VideoFrame.from_ndarray(SHOT.plate(number), "bgr24").reformat(format="yuv420p")
         for number in range(SHOT.count)
     ]
-    recipe = Recipe(size=(SHOT.height, SHOT.width), count=SHOT.count, options=X264, frames=frames)
+    recipe = Recipe(size=(SHOT.height, SHOT.width), count=SHOT.count, rate=RATE, options=X264, frames=frames)
     media = write_video(tmp_path / "walker.mov", recipe)
     settings = Settings.load({"state_folder": tmp_path / "state", "allowed_folders": [tmp_path]}, environment={})
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -137,3 +141,18 @@ def test_server_that_ends_under_the_page_is_found_again(scene: RealScene, open_p
     scene.start()
     page.until(lambda: page.text("#link") == "Connected" and page.text("#said") == "2 marks on this frame.")
     page.until(lambda: "key" in page.strip() and page.tab.locator("#banner").is_hidden())
+
+
+def test_shot_that_a_host_announced_is_put_on_its_timeline(scene: RealScene, open_page: Opener) -> None:
+    shot = scene.host.post("/v1/shots", {"resolve": facts_of(scene.media)}).json
+    scene.announced, scene.session = shot["page"], shot["session"]
+    page = open_page(scene).opened()
+    assert page.text("#shotstate") == "DaVinci Resolve waits for clean media."
+    page.click_object()
+    page.until(lambda: page.tab.locator("#remove").is_enabled())
+    page.tab.click("#remove")
+    page.until(lambda: page.text("#shotstate").startswith("Clean media is ready."))
+    placement = scene.host.get(f"/v1/{shot['name']}").json["placement"]
+    assert Path(placement["path"]).exists()
+    scene.host.post(f"/v1/{shot['name']}/report", {"state": "PLACED", "message": "Placed as a take."})
+    page.until(lambda: page.text("#shotstate") == "Placed as a take.")
