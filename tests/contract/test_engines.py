@@ -28,6 +28,7 @@ from fakes import ArrayFrames, BrightFinder, BrightPropagator, BrightSegmenter, 
 from name_networks import grounding_finder, mask_rcnn_finder
 from propagator_networks import RECIPE_PROPAGATORS, recipe_propagator
 from sam_networks import LIBRARY_NAMES, seeded_propagator, seeded_segmenter
+from window_networks import untrained_inpainter
 
 REGISTRY = Registry()
 
@@ -54,7 +55,21 @@ def knows_things(engine: Segmenter | Propagator) -> bool:
 
 
 def inpainters() -> dict[str, Callable[[], Inpainter]]:
-    return {"fake": FlatInpainter} | {n: lambda n=n: REGISTRY.inpainter(n, "fast") for n in named("inpainter")}
+    # three of all: windows, regions and blending are the same code for every network
+    untrained = {f"{n}-untrained": lambda n=n: untrained_inpainter(n) for n in ("sttn", "opn", "dfgvi-dis")}
+    found = {n: lambda n=n: REGISTRY.inpainter(n, "fast") for n in named("inpainter")}
+    return {"fake": FlatInpainter} | found | untrained
+
+
+def judged_inpainters() -> dict[str, Callable[[], Inpainter]]:
+    """Those whose colours may be judged: no network's, with weights of no meaning or on pictures made of noise."""
+    return {"fake": FlatInpainter, "embedded": lambda: REGISTRY.inpainter("embedded", "fast")}
+
+
+def same(one: np.ndarray, other: np.ndarray, engine: Inpainter) -> bool:
+    """Whether results are the same: to the bit, or to the last one of a float where a network's library computed."""
+    off = 1e-6 if engine.info.name.endswith("-untrained") else 0.0
+    return bool(np.abs(one - other).max() <= off)
 
 
 def matters() -> dict[str, Callable[[], Matter]]:
@@ -241,9 +256,10 @@ def fill_all(engine: Inpainter, frames: ArrayFrames, folder: Path, windows: list
 
 @each(inpainters())
 def test_inpainter_fills_every_hole_whatever_the_windows(build: Callable[[], Inpainter], tmp_path: Path) -> None:
-    frames, _ = a_scene(8)
-    whole = fill_all(build(), frames, tmp_path / "a", [frames.frames])
-    parts = fill_all(build(), frames, tmp_path / "b", [range(25, 28), range(20, 22), range(22, 25)])
+    frames, _ = a_scene(6)
+    engine = build()
+    whole = fill_all(engine, frames, tmp_path / "a", [frames.frames])
+    parts = fill_all(build(), frames, tmp_path / "b", [range(24, 26), range(20, 22), range(22, 24)])
     assert whole.keys() == parts.keys() == set(frames.frames)
     for frame, region in whole.items():
         hole = frames.mask(frame)
@@ -255,14 +271,14 @@ def test_inpainter_fills_every_hole_whatever_the_windows(build: Callable[[], Inp
         assert region.rgb.dtype == np.float32
         assert np.isfinite(region.rgb[used]).all()
         assert not (region.unseen & ~used).any()
-        assert np.array_equal(region.rgb[used], parts[frame].rgb[used])
+        assert same(region.rgb[used], parts[frame].rgb[used], engine)
 
 
 @each(inpainters())
 def test_inpainter_surveys_an_interrupted_shot_to_the_same_result(
     build: Callable[[], Inpainter], tmp_path: Path
 ) -> None:
-    frames, _ = a_scene(8)
+    frames, _ = a_scene(6)
     whole = fill_all(build(), frames, tmp_path / "a", [range(22, 24)])
     (tmp_path / "b").mkdir()
 
@@ -275,12 +291,13 @@ def test_inpainter_surveys_an_interrupted_shot_to_the_same_result(
 
     with pytest.raises(StopError):
         build().survey(frames, tmp_path / "b", stop)
-    again = fill_all(build(), frames, tmp_path / "b", [range(22, 24)])
+    engine = build()
+    again = fill_all(engine, frames, tmp_path / "b", [range(22, 24)])
     for frame, region in whole.items():
-        assert np.array_equal(region.rgb, again[frame].rgb)
+        assert same(region.rgb, again[frame].rgb, engine)
 
 
-@each(inpainters())
+@each(judged_inpainters())
 @pytest.mark.parametrize(
     ("count", "size", "hole"),
     [
@@ -306,10 +323,9 @@ def test_inpainter_on_flat_frames_gives_the_flat_colour(
 
 def test_embedded_inpainter_never_copies_the_object(tmp_path: Path) -> None:
     frames, _ = a_scene(10)
-    for name in named("inpainter"):
-        regions = fill_all(REGISTRY.inpainter(name), frames, tmp_path / name, [frames.frames])
-        for frame, region in regions.items():
-            assert region.rgb[frames.mask(frame)[region.box.slices]].max() < 0.7
+    regions = fill_all(REGISTRY.inpainter("embedded"), frames, tmp_path, [frames.frames])
+    for frame, region in regions.items():
+        assert region.rgb[frames.mask(frame)[region.box.slices]].max() < 0.7
 
 
 @each(matters())

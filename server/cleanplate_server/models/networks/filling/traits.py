@@ -82,13 +82,18 @@ _DFGVI_RAFT = replace(_DFGVI, cost=replace(_DFGVI.cost, compares=True))
 
 TRAITS: Mapping[str, WindowTraits] = {
     "e2fgvi-hq": WindowTraits(
-        AcceptedSizes(_TRAINED, (60, 108)), Schedule(), least_local=2, grown_px=4, cost=_E2FGVI_COST
+        AcceptedSizes(_TRAINED, (60, 108)), Schedule(), least_local=2, grown_px=4, cost=_E2FGVI_COST, halves=True
     ),
     "e2fgvi": WindowTraits(
-        AcceptedSizes(_TRAINED, is_fixed=True), Schedule(), least_local=2, grown_px=4, cost=_E2FGVI_COST
+        AcceptedSizes(_TRAINED, is_fixed=True), Schedule(), least_local=2, grown_px=4, cost=_E2FGVI_COST, halves=True
     ),
     "sttn": WindowTraits(
-        AcceptedSizes(_TRAINED, is_fixed=True), Schedule(), least_local=1, grown_px=4, cost=WindowCost(64 << 20, 900)
+        AcceptedSizes(_TRAINED, is_fixed=True),
+        Schedule(),
+        least_local=1,
+        grown_px=4,
+        cost=WindowCost(64 << 20, 900),
+        halves=True,
     ),
     "opn": WindowTraits(
         AcceptedSizes((240, 424), (8, 8)),
@@ -96,6 +101,7 @@ TRAITS: Mapping[str, WindowTraits] = {
         least_local=2,
         grown_px=1,
         cost=WindowCost(640 << 20, 400),
+        halves=True,
     ),
     "rnot": WindowTraits(
         AcceptedSizes(_TRAINED, (8, 8), least_px=40),
@@ -111,6 +117,7 @@ TRAITS: Mapping[str, WindowTraits] = {
         least_local=2,
         grown_px=4,
         cost=WindowCost(96 << 20, each_bytes=400, once_bytes=600, compares=True),
+        halves=True,
     ),
     "dfgvi": _DFGVI_RAFT,
     "dfgvi-davis": _DFGVI_RAFT,

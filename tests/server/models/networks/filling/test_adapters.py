@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from cleanplate_server.errors import EngineError, InputError, MaskError
-from cleanplate_server.models.embedded.flow import DisFlow
 from cleanplate_server.models.networks.dfgvi import VARIANTS, build_dfc
 from cleanplate_server.models.networks.e2fgvi import build_e2fgvi_hq
 from cleanplate_server.models.networks.e2fgvi.network import BASE_SIZE, FEWEST_LOCAL_FRAMES, MULTIPLE
@@ -19,56 +17,22 @@ from cleanplate_server.models.networks.filling.budget import device_budget
 from cleanplate_server.models.networks.filling.dfgvi import DfgviWindows
 from cleanplate_server.models.networks.filling.e2fgvi import E2fgviWindows
 from cleanplate_server.models.networks.filling.inpainter import NetworkInpainter
-from cleanplate_server.models.networks.filling.opn import OpnWindows
-from cleanplate_server.models.networks.filling.propainter import ProPainterWindows
-from cleanplate_server.models.networks.filling.regions import AcceptedSizes
-from cleanplate_server.models.networks.filling.rnot import MOST_REMEMBERED, RnotWindows, remembered_places
-from cleanplate_server.models.networks.filling.sttn import SttnWindows
+from cleanplate_server.models.networks.filling.rnot import MOST_REMEMBERED, remembered_places
 from cleanplate_server.models.networks.filling.torch_clips import masked_clip, memory_watched
 from cleanplate_server.models.networks.filling.traits import TRAITS
-from cleanplate_server.models.networks.filling.window_network import Clip, Holes, WindowNetwork
+from cleanplate_server.models.networks.filling.window_network import Clip, Holes
 from cleanplate_server.models.networks.inpainters import INPAINTER_NAMES, load_inpainter
-from cleanplate_server.models.networks.opn import MEMORY_GAP, Opn, TemporalNetwork
+from cleanplate_server.models.networks.opn import MEMORY_GAP
 from cleanplate_server.models.networks.opn import SIZE as OPN_SIZE
-from cleanplate_server.models.networks.propainter import build_flow_completion, build_propainter
-from cleanplate_server.models.networks.raft import Raft
-from cleanplate_server.models.networks.rnot import Rnot
-from cleanplate_server.models.networks.sttn import Sttn
 from cleanplate_server.models.protocols import Box, EngineInfo, Flow, Luma
 from cleanplate_server.models.registry import EnginePlace, Registry
 from fakes import ArrayFrames
 from fill_networks import PLENTY, a_shot, a_texture, fill_all, worst
 from published_files import FILES, Published, save_files
+from window_networks import SMALLEST, untrained
 
-SIZES = {
-    "e2fgvi-hq": (60, 108), "sttn": (24, 32), "opn": (24, 32), "rnot": (40, 48), "propainter": (32, 40),
-    "dfgvi-dis": (24, 32),
-}  # fmt: skip
 SEES_THE_OBJECT = {"propainter", "dfgvi-dis"}
 """They look at how it moves, not at its colours; motion is found with it in the pictures."""
-
-
-@cache
-def build(name: str) -> WindowNetwork:
-    """An untrained network at the smallest size that it takes."""
-    torch.manual_seed(0)
-    traits = TRAITS[name]
-    match name:
-        case "e2fgvi-hq":
-            return E2fgviWindows(build_e2fgvi_hq(), traits, name)
-        case "sttn":
-            small = replace(traits, sizes=AcceptedSizes(SIZES[name], is_fixed=True))
-            return SttnWindows(Sttn(((6, 8), (3, 4), (2, 2), (1, 1))).eval(), small, name)
-        case "opn":
-            return OpnWindows(Opn().eval(), TemporalNetwork().eval(), traits, name)
-        case "rnot":
-            return RnotWindows(Rnot().eval(), traits, name)
-        case "propainter":
-            parts = build_propainter(), build_flow_completion(), Raft().eval()
-            return ProPainterWindows(*parts, traits, name)
-        case "dfgvi-dis":
-            return DfgviWindows([build_dfc(VARIANTS["dfgvi-movie"])], DisFlow(), traits, name, size=(30, 53))
-    raise AssertionError(name)
 
 
 def a_window(size: tuple[int, int], *, object_level: float = 0.9) -> tuple[Clip, Holes]:
@@ -79,32 +43,32 @@ def a_window(size: tuple[int, int], *, object_level: float = 0.9) -> tuple[Clip,
     return frames, holes
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", SMALLEST)
 def test_window_gives_its_local_frames(name: str) -> None:
-    filled = build(name).fill(*a_window(SIZES[name]), 2)
-    assert filled.shape == (2, *SIZES[name], 3)
+    filled = untrained(name).fill(*a_window(SMALLEST[name]), 2)
+    assert filled.shape == (2, *SMALLEST[name], 3)
     assert filled.dtype == np.float32
     assert 0 <= filled.min() < filled.max() <= 1
 
 
-@pytest.mark.parametrize("name", SIZES.keys() - SEES_THE_OBJECT)
+@pytest.mark.parametrize("name", SMALLEST.keys() - SEES_THE_OBJECT)
 def test_window_is_filled_alike_whatever_the_object_looks_like(name: str) -> None:
-    one = build(name).fill(*a_window(SIZES[name]), 2)
-    other = build(name).fill(*a_window(SIZES[name], object_level=0.1), 2)
+    one = untrained(name).fill(*a_window(SMALLEST[name]), 2)
+    other = untrained(name).fill(*a_window(SMALLEST[name], object_level=0.1), 2)
     assert np.array_equal(one, other)
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", SMALLEST)
 def test_window_that_is_all_hole_is_filled_or_refused_with_a_remedy(name: str) -> None:
-    frames, holes = a_window(SIZES[name])
+    frames, holes = a_window(SMALLEST[name])
     if name == "opn":
         with pytest.raises(MaskError, match="inpainter=embedded"):
-            build(name).fill(frames, np.ones_like(holes), 2)
+            untrained(name).fill(frames, np.ones_like(holes), 2)
     else:
-        assert np.isfinite(build(name).fill(frames, np.ones_like(holes), 2)).all()
+        assert np.isfinite(untrained(name).fill(frames, np.ones_like(holes), 2)).all()
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", SMALLEST)
 @pytest.mark.parametrize(("count", "size"), [(1, (9, 13)), (2, (5, 4))], ids=["one frame", "tiny"])
 def test_shot_of_one_frame_or_below_a_networks_smallest_size_is_filled(
     name: str, count: int, size: tuple[int, int], tmp_path: Path
@@ -112,18 +76,18 @@ def test_shot_of_one_frame_or_below_a_networks_smallest_size_is_filled(
     pictures = np.stack([a_texture(size, seed=seed) for seed in range(count)])
     holes = np.zeros((count, *size), np.bool_)
     holes[:, 1:4, 1:3] = True
-    engine = NetworkInpainter(build(name), EngineInfo(name), budget_bytes=PLENTY)
+    engine = NetworkInpainter(untrained(name), EngineInfo(name), budget_bytes=PLENTY)
     regions = fill_all(engine.survey(ArrayFrames(pictures, holes), tmp_path, lambda frame: None), [range(count)])
     assert [region.box for region in regions.values()] == [Box(1, 1, 3, 4)] * count
     assert all(np.isfinite(region.rgb).all() for region in regions.values())
 
 
-@pytest.mark.parametrize("name", SIZES)
+@pytest.mark.parametrize("name", SMALLEST)
 def test_picture_that_memory_has_no_room_for_is_refused_with_a_remedy(name: str, tmp_path: Path) -> None:
     holes = np.zeros((1, 64, 96), np.bool_)
     holes[0, 20:30, 20:30] = True
     shot = ArrayFrames(np.zeros((1, 64, 96, 3), np.float32), holes)
-    engine = NetworkInpainter(build(name), EngineInfo(name), budget_bytes=1 << 10)
+    engine = NetworkInpainter(untrained(name), EngineInfo(name), budget_bytes=1 << 10)
     with pytest.raises(EngineError, match=r"not enough memory to fill a region of \d+ x \d+ pixels; choose --effort"):
         fill_all(engine.survey(shot, tmp_path, lambda frame: None), [range(1)])
 
@@ -198,14 +162,14 @@ def test_opn_with_a_frame_that_is_all_hole_says_what_to_choose() -> None:
     whole = holes.copy()
     whole[1] = True
     with pytest.raises(MaskError, match="inpainter=embedded"):
-        build("opn").fill(frames, whole, 2)
+        untrained("opn").fill(frames, whole, 2)
 
 
 def test_opn_fills_from_what_is_left_when_a_reference_is_all_hole() -> None:
     frames, holes = a_window((24, 32))
     whole = holes.copy()
     whole[2] = True
-    assert np.isfinite(build("opn").fill(frames, whole, 2)).all()
+    assert np.isfinite(untrained("opn").fill(frames, whole, 2)).all()
 
 
 def test_memory_that_runs_out_is_said_with_a_remedy() -> None:
