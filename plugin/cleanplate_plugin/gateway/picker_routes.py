@@ -53,6 +53,12 @@ class PickerRoutes:
             ("GET", rf"{session}/matte/{_FRAME}", "page", self._own(self._matte)),
             ("GET", rf"{session}/unseen/{_FRAME}", "page", self._own(self._unseen)),
             ("GET", rf"{session}/takes/(?P<job>[0-9a-f]{{1,64}})/frames/{_FRAME}", "page", self._own(self._take_frame)),
+            (
+                "GET",
+                rf"{session}/engines",
+                "page",
+                self._own(self._engines),
+            ),
             ("POST", rf"{session}/submit", "page", self._own(self._submit)),
             ("POST", rf"{session}/give-up", "page", self._own(self._give_up)),
             ("POST", rf"{session}/(?P<verb>{verbs})", "page", self._own(self._do)),
@@ -80,6 +86,9 @@ class PickerRoutes:
 
     def _do(self, request: Request, found: re.Match[str]) -> Answer:
         return Answer.of(self._picking.do(_session(found), found["verb"], request.body))
+
+    def _engines(self, request: Request, found: re.Match[str]) -> Answer:
+        return Answer.of(self._picking.engines())
 
     def _submit(self, request: Request, found: re.Match[str]) -> Answer:
         return Answer.of(self._picking.submit(_session(found), request.body))

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 import grpc
-from cleanplate.v1 import job_pb2, picker_pb2
+from cleanplate.v1 import job_pb2, model_pb2, picker_pb2
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from cleanplate_plugin.client import Client, ClientError, Res, Stream
 from cleanplate_plugin.gateway.exchange import Event
 from cleanplate_plugin.gateway.refusals import Problem, RefusedError
-from cleanplate_plugin.gateway.shots import Shot
+from cleanplate_plugin.gateway.shots import ENDED, Shot
 from cleanplate_plugin.gateway.wire import read_message, write_message
 from cleanplate_plugin.gateway.workshop import Workshop
 
@@ -29,6 +29,7 @@ VERBS = {
     "prompt": "PutPrompt",
     "clear": "ClearPrompt",
     "choose": "ChooseCandidate",
+    "range": "PutRange",
     "settings": "PutSettings",
     "propagate": "Propagate",
     "shadows": "FindShadows",
@@ -88,6 +89,8 @@ class Picking:
             RefusedError: the body cannot be read, or names another session.
             ClientError: the server's refusal.
         """
+        if verb == "range":
+            self._check_nobody_waits(name)
         method = _SERVICE.methods_by_name[VERBS[verb]]
         request = read_message(body, GetMessageClass(method.input_type))
         _set_session(request, name)
@@ -98,6 +101,20 @@ class Picking:
         if isinstance(job, job_pb2.Job):
             job.ClearField("spec")
         return answer
+
+    def engines(self) -> model_pb2.ListModelsResponse:
+        """The engines that there are."""
+        return model_pb2.ListModelsResponse(models=self.client.models())
+
+    def _check_nobody_waits(self, name: str) -> None:
+        """Refuses other frames than those that a host waits for."""
+        shot = self.workshop.shot_of(name)
+        if shot is not None and shot.state not in ENDED:
+            raise RefusedError(
+                f"{shot.host} waits for clip '{shot.clip_name}' as it stands on the timeline; trim it there",
+                grpc.StatusCode.FAILED_PRECONDITION,
+                reason="HOST_WAITS",
+            )
 
     def submit(self, name: str, body: bytes) -> picker_pb2.SubmitTakeResponse:
         """Starts a take: where the body says, else for the host that waits.

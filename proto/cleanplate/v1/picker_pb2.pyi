@@ -197,7 +197,7 @@ class PromptedFrame(google.protobuf.message.Message):
     score: builtins.float
     """The engine's own confidence in it, 0 to 1."""
     revision: builtins.int
-    """Session's revision when it last changed."""
+    """Of its mask, as in TrackedFrame; 0 without one."""
     problem: builtins.str
     """Why there is no mask, in one sentence; empty where there is one."""
     @property
@@ -1118,6 +1118,48 @@ class ChooseCandidateResponse(google.protobuf.message.Message):
     def ClearField(self, field_name: typing.Literal["prompted", b"prompted", "revision", b"revision"]) -> None: ...
 
 global___ChooseCandidateResponse = ChooseCandidateResponse
+
+@typing.final
+class PutRangeRequest(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: builtins.int
+    RANGE_FIELD_NUMBER: builtins.int
+    session: builtins.str
+    """`sessions/ID`."""
+    @property
+    def range(self) -> cleanplate.v1.media_pb2.FrameRange:
+        """Which frames. Unset is all."""
+
+    def __init__(
+        self,
+        *,
+        session: builtins.str = ...,
+        range: cleanplate.v1.media_pb2.FrameRange | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["range", b"range"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["range", b"range", "session", b"session"]) -> None: ...
+
+global___PutRangeRequest = PutRangeRequest
+
+@typing.final
+class PutRangeResponse(google.protobuf.message.Message):
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    SESSION_FIELD_NUMBER: builtins.int
+    @property
+    def session(self) -> global___Session:
+        """As it stands."""
+
+    def __init__(
+        self,
+        *,
+        session: global___Session | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["session", b"session"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["session", b"session"]) -> None: ...
+
+global___PutRangeResponse = PutRangeResponse
 
 @typing.final
 class PutSettingsRequest(google.protobuf.message.Message):

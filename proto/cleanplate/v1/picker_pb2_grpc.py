@@ -81,6 +81,11 @@ class SessionServiceStub(object):
                 request_serializer=cleanplate_dot_v1_dot_picker__pb2.ChooseCandidateRequest.SerializeToString,
                 response_deserializer=cleanplate_dot_v1_dot_picker__pb2.ChooseCandidateResponse.FromString,
                 )
+        self.PutRange = channel.unary_unary(
+                '/cleanplate.v1.SessionService/PutRange',
+                request_serializer=cleanplate_dot_v1_dot_picker__pb2.PutRangeRequest.SerializeToString,
+                response_deserializer=cleanplate_dot_v1_dot_picker__pb2.PutRangeResponse.FromString,
+                )
         self.PutSettings = channel.unary_unary(
                 '/cleanplate.v1.SessionService/PutSettings',
                 request_serializer=cleanplate_dot_v1_dot_picker__pb2.PutSettingsRequest.SerializeToString,
@@ -175,7 +180,7 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def CloseSession(self, request, context):
-        """Says that the person is done: what runs is stopped, what was kept in memory is freed. It can be opened again.
+        """Says that the person is done, and stops what runs. It can be opened again.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -210,7 +215,7 @@ class SessionServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PutObject(self, request, context):
-        """Adds an object, or changes its name, colour or visibility.
+        """Adds an object, or changes its name, colour or visibility; one that was deleted comes back with all that was said.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -241,6 +246,14 @@ class SessionServiceServicer(object):
 
     def ChooseCandidate(self, request, context):
         """Takes another candidate of the last answer as the key. INVALID_ARGUMENT.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PutRange(self, request, context):
+        """Works on other frames of the media; what was said of frames outside is kept and not used. INVALID_ARGUMENT,
+        FAILED_PRECONDITION (something runs, or a host waits for the range as it is).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -407,6 +420,11 @@ def add_SessionServiceServicer_to_server(servicer, server):
                     servicer.ChooseCandidate,
                     request_deserializer=cleanplate_dot_v1_dot_picker__pb2.ChooseCandidateRequest.FromString,
                     response_serializer=cleanplate_dot_v1_dot_picker__pb2.ChooseCandidateResponse.SerializeToString,
+            ),
+            'PutRange': grpc.unary_unary_rpc_method_handler(
+                    servicer.PutRange,
+                    request_deserializer=cleanplate_dot_v1_dot_picker__pb2.PutRangeRequest.FromString,
+                    response_serializer=cleanplate_dot_v1_dot_picker__pb2.PutRangeResponse.SerializeToString,
             ),
             'PutSettings': grpc.unary_unary_rpc_method_handler(
                     servicer.PutSettings,
@@ -703,6 +721,23 @@ class SessionService(object):
         return grpc.experimental.unary_unary(request, target, '/cleanplate.v1.SessionService/ChooseCandidate',
             cleanplate_dot_v1_dot_picker__pb2.ChooseCandidateRequest.SerializeToString,
             cleanplate_dot_v1_dot_picker__pb2.ChooseCandidateResponse.FromString,
+            options, channel_credentials,
+            insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
+
+    @staticmethod
+    def PutRange(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(request, target, '/cleanplate.v1.SessionService/PutRange',
+            cleanplate_dot_v1_dot_picker__pb2.PutRangeRequest.SerializeToString,
+            cleanplate_dot_v1_dot_picker__pb2.PutRangeResponse.FromString,
             options, channel_credentials,
             insecure, call_credentials, compression, wait_for_ready, timeout, metadata)
 

@@ -48,7 +48,7 @@ class SessionServiceStub:
         cleanplate.v1.picker_pb2.CloseSessionRequest,
         cleanplate.v1.picker_pb2.CloseSessionResponse,
     ]
-    """Says that the person is done: what runs is stopped, what was kept in memory is freed. It can be opened again."""
+    """Says that the person is done, and stops what runs. It can be opened again."""
 
     DeleteSession: grpc.UnaryUnaryMultiCallable[
         cleanplate.v1.picker_pb2.DeleteSessionRequest,
@@ -78,7 +78,7 @@ class SessionServiceStub:
         cleanplate.v1.picker_pb2.PutObjectRequest,
         cleanplate.v1.picker_pb2.PutObjectResponse,
     ]
-    """Adds an object, or changes its name, colour or visibility."""
+    """Adds an object, or changes its name, colour or visibility; one that was deleted comes back with all that was said."""
 
     DeleteObject: grpc.UnaryUnaryMultiCallable[
         cleanplate.v1.picker_pb2.DeleteObjectRequest,
@@ -106,6 +106,14 @@ class SessionServiceStub:
         cleanplate.v1.picker_pb2.ChooseCandidateResponse,
     ]
     """Takes another candidate of the last answer as the key. INVALID_ARGUMENT."""
+
+    PutRange: grpc.UnaryUnaryMultiCallable[
+        cleanplate.v1.picker_pb2.PutRangeRequest,
+        cleanplate.v1.picker_pb2.PutRangeResponse,
+    ]
+    """Works on other frames of the media; what was said of frames outside is kept and not used. INVALID_ARGUMENT,
+    FAILED_PRECONDITION (something runs, or a host waits for the range as it is).
+    """
 
     PutSettings: grpc.UnaryUnaryMultiCallable[
         cleanplate.v1.picker_pb2.PutSettingsRequest,
@@ -218,7 +226,7 @@ class SessionServiceAsyncStub:
         cleanplate.v1.picker_pb2.CloseSessionRequest,
         cleanplate.v1.picker_pb2.CloseSessionResponse,
     ]
-    """Says that the person is done: what runs is stopped, what was kept in memory is freed. It can be opened again."""
+    """Says that the person is done, and stops what runs. It can be opened again."""
 
     DeleteSession: grpc.aio.UnaryUnaryMultiCallable[
         cleanplate.v1.picker_pb2.DeleteSessionRequest,
@@ -248,7 +256,7 @@ class SessionServiceAsyncStub:
         cleanplate.v1.picker_pb2.PutObjectRequest,
         cleanplate.v1.picker_pb2.PutObjectResponse,
     ]
-    """Adds an object, or changes its name, colour or visibility."""
+    """Adds an object, or changes its name, colour or visibility; one that was deleted comes back with all that was said."""
 
     DeleteObject: grpc.aio.UnaryUnaryMultiCallable[
         cleanplate.v1.picker_pb2.DeleteObjectRequest,
@@ -276,6 +284,14 @@ class SessionServiceAsyncStub:
         cleanplate.v1.picker_pb2.ChooseCandidateResponse,
     ]
     """Takes another candidate of the last answer as the key. INVALID_ARGUMENT."""
+
+    PutRange: grpc.aio.UnaryUnaryMultiCallable[
+        cleanplate.v1.picker_pb2.PutRangeRequest,
+        cleanplate.v1.picker_pb2.PutRangeResponse,
+    ]
+    """Works on other frames of the media; what was said of frames outside is kept and not used. INVALID_ARGUMENT,
+    FAILED_PRECONDITION (something runs, or a host waits for the range as it is).
+    """
 
     PutSettings: grpc.aio.UnaryUnaryMultiCallable[
         cleanplate.v1.picker_pb2.PutSettingsRequest,
@@ -396,7 +412,7 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: cleanplate.v1.picker_pb2.CloseSessionRequest,
         context: _ServicerContext,
     ) -> typing.Union[cleanplate.v1.picker_pb2.CloseSessionResponse, collections.abc.Awaitable[cleanplate.v1.picker_pb2.CloseSessionResponse]]:
-        """Says that the person is done: what runs is stopped, what was kept in memory is freed. It can be opened again."""
+        """Says that the person is done, and stops what runs. It can be opened again."""
 
     @abc.abstractmethod
     def DeleteSession(
@@ -436,7 +452,7 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         request: cleanplate.v1.picker_pb2.PutObjectRequest,
         context: _ServicerContext,
     ) -> typing.Union[cleanplate.v1.picker_pb2.PutObjectResponse, collections.abc.Awaitable[cleanplate.v1.picker_pb2.PutObjectResponse]]:
-        """Adds an object, or changes its name, colour or visibility."""
+        """Adds an object, or changes its name, colour or visibility; one that was deleted comes back with all that was said."""
 
     @abc.abstractmethod
     def DeleteObject(
@@ -472,6 +488,16 @@ class SessionServiceServicer(metaclass=abc.ABCMeta):
         context: _ServicerContext,
     ) -> typing.Union[cleanplate.v1.picker_pb2.ChooseCandidateResponse, collections.abc.Awaitable[cleanplate.v1.picker_pb2.ChooseCandidateResponse]]:
         """Takes another candidate of the last answer as the key. INVALID_ARGUMENT."""
+
+    @abc.abstractmethod
+    def PutRange(
+        self,
+        request: cleanplate.v1.picker_pb2.PutRangeRequest,
+        context: _ServicerContext,
+    ) -> typing.Union[cleanplate.v1.picker_pb2.PutRangeResponse, collections.abc.Awaitable[cleanplate.v1.picker_pb2.PutRangeResponse]]:
+        """Works on other frames of the media; what was said of frames outside is kept and not used. INVALID_ARGUMENT,
+        FAILED_PRECONDITION (something runs, or a host waits for the range as it is).
+        """
 
     @abc.abstractmethod
     def PutSettings(

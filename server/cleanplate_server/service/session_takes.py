@@ -59,6 +59,7 @@ class SessionTakes:
         record = self._submitter.find(request.request_id, asked)
         if record is not None:
             return record
+        self._let_go(session, maker)
         order = maker.take(request.path, overwrite=request.overwrite, omit_audio=request.omit_audio)
         record = self._submitter.submit(order.spec, request.request_id, asked)
         session.state.store.add_take(order.under(record.job_id))
@@ -67,11 +68,18 @@ class SessionTakes:
 
     def preview(self, session: PickSession, maker: TakeMaker, request: picker_pb2.SubmitPreviewRequest) -> JobRecord:
         """Queues a job for a few frames."""
+        self._let_go(session, maker)
         order = maker.preview(request.start_frame, request.frame_count)
         record = self._submitter.submit(order.spec, "", b"")
         session.state.store.add_take(order.under(record.job_id))
         session.state.note_change()
         return record
+
+    def _let_go(self, session: PickSession, maker: TakeMaker) -> None:
+        """Frees what jobs that are done needed."""
+        for row, record in self.records(session):
+            if record.state is JobState.SUCCEEDED:
+                maker.let_go(row)
 
     def check_engines(self, settings: picker_pb2.TakeSettings) -> None:
         """Refuses engines that are not known or cannot run here.

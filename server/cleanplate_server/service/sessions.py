@@ -217,6 +217,15 @@ class SessionService(picker_pb2_grpc.SessionServiceServicer):
         prompted = session.prompting.choose(request.object_id, request.frame, request.chosen)
         return picker_pb2.ChooseCandidateResponse(prompted=without_base(prompted), revision=session.state.revision)
 
+    def PutRange(
+        self, request: picker_pb2.PutRangeRequest, context: grpc.ServicerContext
+    ) -> picker_pb2.PutRangeResponse:
+        frames = request.range
+        count = frames.frame_count if frames.HasField("frame_count") else None
+        wanted = session_id(request.session)
+        session = self._book.set_range(wanted, frames.start_frame, count, frames.handle_frame_count)
+        return picker_pb2.PutRangeResponse(session=self._message(session))
+
     def PutSettings(
         self, request: picker_pb2.PutSettingsRequest, context: grpc.ServicerContext
     ) -> picker_pb2.PutSettingsResponse:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -56,7 +56,8 @@ class Source:
         Raises:
             RangeError: it does not fit.
         """
-        count = media.frame_count - self.start_frame if self.frame_count is None else self.frame_count
+        rest = max(1, media.frame_count - self.start_frame)
+        count = rest if self.frame_count is None else self.frame_count
         return ClipRange(media, self.start_frame, count, self.handle_count)
 
     def to_facts(self) -> dict[str, str]:
@@ -184,6 +185,34 @@ class SessionBook:
             except Exception:
                 store.close()
                 raise
+
+    def set_range(self, session_id: str, start_frame: int, frame_count: int | None, handle_count: int) -> PickSession:
+        """Works on other frames of the same media; its cuts are looked for anew where they are not known.
+
+        Raises:
+            RangeError: the range does not fit the media.
+            StateError: something runs.
+        """
+        with self._lock:
+            session = self.find(session_id)
+            session.work.check_idle()
+            state, store = session.state, session.state.store
+            searched = store.frames_fact("searched") or []
+            source = replace(
+                Source.of(store), start_frame=start_frame, frame_count=frame_count, handle_count=handle_count
+            )
+            clip = source.clip_in(state.clip.media)
+            store.set_facts(**source.to_facts())
+            first = min(max(int(store.fact("prompt_frame")), clip.frames.start), clip.frames.stop - 1)
+            store.set_facts(prompt_frame=str(first))
+            if not searched or clip.frames.start < searched[0] or clip.frames.stop > searched[1]:
+                self._open[session_id].cuts.close()
+                store.set_facts(cuts="")
+            state.set_clip(clip)
+            if state.cuts is None:
+                self._open[session_id] = _Open(session, CutSearch(session))
+                self._open[session_id].cuts.start()
+            return session
 
     def ids(self) -> list[str]:
         """All sessions, last changed first."""

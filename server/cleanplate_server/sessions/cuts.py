@@ -44,17 +44,17 @@ class CutSearch:
         return busy and not (self._stop.is_set() or state.cuts_wanted.is_set())
 
     def _run(self) -> None:
-        session, cuts = self._session, []
+        session, frames, cuts = self._session, self._session.state.clip.frames, []
         try:
             with Decoder(session.state.clip.media) as decoder:
-                for frame, is_cut in find_cuts(decoder.plates(session.state.clip.frames), session.state.clip.media):
+                for frame, is_cut in find_cuts(decoder.plates(frames), session.state.clip.media):
                     cuts += [frame] if is_cut else []
                     while self._steps_aside():
                         self._stop.wait(_PAUSE_SECONDS)
                     if self._stop.is_set():
                         return
-            session.state.take_cuts(cuts)
+            session.state.take_cuts(cuts, frames)
         except CleanplateError as error:
             # The range cannot be decoded to its end: what is known stands, and whoever follows meets the same sentence.
             _log.warning("no cuts are looked for in session %s: %s", session.session_id, error)
-            session.state.take_cuts(cuts)
+            session.state.take_cuts(cuts, frames)

@@ -130,15 +130,23 @@ class Runner:
             StateError: something runs already.
         """
         with self._lock:
-            if self._stopper is not None and self._stopper.wanted:
-                raise StateError(
-                    "something is being worked on in this session already; stop it first, or wait until it is done",
-                    reason="RUN_IN_PROGRESS",
-                )
+            self.check_idle()
             before, self._stopper = self._thread, Stopper(kind, self._told)
             self._thread = threading.Thread(target=self._run, args=(work, self._stopper, before), name="session-run")
             self._thread.start()
         self._told()
+
+    def check_idle(self) -> None:
+        """Refuses while something runs.
+
+        Raises:
+            StateError.
+        """
+        if self._stopper is not None and self._stopper.wanted:
+            raise StateError(
+                "something is being worked on in this session already; stop it first, or wait until it is done",
+                reason="RUN_IN_PROGRESS",
+            )
 
     def stop(self) -> None:
         """Stops what runs; does nothing when nothing does."""

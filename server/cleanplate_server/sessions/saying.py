@@ -137,16 +137,17 @@ class Prompting:
             prompted.has_base = prompted.prompt.HasField("mask")
             prompted.candidate_count, prompted.chosen, prompted.problem = len(candidates), 0, problem
             prompted.score = candidates[0].score if candidates else 0.0
-            prompted.revision = self._state.revision + 1
             if object_id not in {row.object_id for row in self._state.objects()}:
+                self._state.store.forget_object(object_id)
                 self._state.store.put_object(new_object(object_id))
             packed = [(each.score, pack_mask(each.mask)) for each in candidates]
-            self._state.store.put_said(object_id, frame, prompted.SerializeToString(), packed)
             if packed:
                 self._state.store.put_key(object_id, frame, digest(packed[0][1]), packed[0][1])
             else:
                 self._state.store.drop_key(object_id, frame)
             self._state.settle()
+            prompted.revision = self._state.tracks.shown(object_id, frame).revision if packed else 0
+            self._state.store.put_said(object_id, frame, prompted.SerializeToString(), packed)
             self._state.change()
         return prompted
 
@@ -165,10 +166,11 @@ class Prompting:
                     f"object {object_id} has {count} answers on frame {frame}, and number {chosen} was asked for;"
                     " prompt there, then choose one, counted from 0"
                 )
-            prompted.chosen, prompted.score, prompted.revision = chosen, found[0], self._state.revision + 1
-            self._state.store.change_said(object_id, frame, prompted.SerializeToString())
             self._state.store.put_key(object_id, frame, digest(found[1]), found[1])
             self._state.settle()
+            prompted.chosen, prompted.score = chosen, found[0]
+            prompted.revision = self._state.tracks.shown(object_id, frame).revision
+            self._state.store.change_said(object_id, frame, prompted.SerializeToString())
             self._state.change()
             return prompted
 

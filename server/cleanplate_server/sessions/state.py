@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from cleanplate.v1 import picker_pb2
 
@@ -80,8 +81,8 @@ class SessionState:
         return settings.feather_px if settings.HasField("feather_px") else default_feather_px(self.grow_px)
 
     def objects(self) -> list[ObjectRow]:
-        """All objects, by number."""
-        return self.store.objects()
+        """All objects that are there, by number."""
+        return [row for row in self.store.objects() if not row.deleted]
 
     def visible(self) -> list[int]:
         """Numbers of the objects that are not hidden."""
@@ -94,17 +95,17 @@ class SessionState:
         return chosen or next((status.info.name for status in known), "")
 
     def put_object(self, wanted: ObjectRow) -> int:
-        """Adds an object (number 0) or changes one; gives its number.
+        """Adds an object (number 0), changes one, or brings a deleted one back; gives its number.
 
         Raises:
             InputError: no such object, too many, a colour that is none.
         """
         with self.lock:
-            known = {row.object_id: row for row in self.objects()}
+            known = {row.object_id: row for row in self.store.objects()}
             number = wanted.object_id or max(known, default=0) + 1
             if wanted.object_id and wanted.object_id not in known:
                 raise InputError(f"there is no object {wanted.object_id}; leave its number out to add one")
-            if number not in known and len(known) >= OBJECT_LIMIT:
+            if number not in known and len(self.objects()) >= OBJECT_LIMIT:
                 raise InputError(f"there are {OBJECT_LIMIT} objects already; delete one first")
             old = known.get(number) or new_object(number)
             row = ObjectRow(number, wanted.name.strip() or old.name, wanted.color or old.color, wanted.hidden)
@@ -114,9 +115,12 @@ class SessionState:
             return number
 
     def delete_object(self, object_id: int) -> None:
-        """Deletes an object and what was said of it."""
+        """Deletes an object, until it is put again; does nothing when it is not there."""
         with self.lock:
-            self.store.delete_object(object_id)
+            known = next((row for row in self.objects() if row.object_id == object_id), None)
+            if known is None:
+                return
+            self.store.put_object(replace(known, deleted=True))
             self.settle()
             self.change()
 
@@ -124,6 +128,13 @@ class SessionState:
         """Keeps how masks become a take."""
         with self.lock:
             self.store.set_facts(settings=settings.SerializeToString().hex())
+            self.settle()
+            self.change()
+
+    def set_clip(self, clip: ClipRange) -> None:
+        """Works on other frames of the same media."""
+        with self.lock:
+            self.clip = clip
             self.settle()
             self.change()
 
@@ -140,15 +151,15 @@ class SessionState:
             self.change()
 
     def keys(self) -> list[Key]:
-        """All keys with their masks."""
-        marks = self.store.key_marks()
+        """All keys of the range with their masks."""
+        marks = [mark for mark in self.store.key_marks() if mark.frame in self.clip.frames]
         packed = [(mark, self.store.key_mask(mark.object_id, mark.frame)) for mark in marks]
         return [Key(mark.frame, mark.object_id, unpack_mask(mask)) for mark, mask in packed if mask is not None]
 
-    def take_cuts(self, cuts: Sequence[int]) -> None:
-        """Takes in where the range cuts."""
+    def take_cuts(self, cuts: Sequence[int], searched: range) -> None:
+        """Takes in where a range of frames cuts."""
         with self.lock:
-            self.store.set_facts(cuts=str(sorted(cuts)))
+            self.store.set_facts(cuts=str(sorted(cuts)), searched=str([searched.start, searched.stop]))
             self.settle()
             self.change()
 
@@ -175,8 +186,9 @@ class SessionState:
 
     def settle(self) -> None:
         """Judges every mask anew, after keys, cuts or engines have changed."""
-        object_ids = [row.object_id for row in self.store.objects()]
-        self.tracks.settle(object_ids, self.store.key_marks(), self.shots, self.engine("propagator"))
+        object_ids = [row.object_id for row in self.objects()]
+        keys = [key for key in self.store.key_marks() if key.frame in self.clip.frames]
+        self.tracks.settle(object_ids, keys, self.shots, self.engine("propagator"))
 
     def change(self) -> None:
         """Notes that something has changed, and tells it."""

@@ -16,7 +16,9 @@ from cleanplate_server.sessions.spans import Direction, KeyMark
 _VERSION = 1
 _SCHEMA = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE objects (id INTEGER PRIMARY KEY, name TEXT NOT NULL, color TEXT NOT NULL, hidden INTEGER NOT NULL);
+CREATE TABLE objects (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, color TEXT NOT NULL, hidden INTEGER NOT NULL, deleted INTEGER NOT NULL
+);
 CREATE TABLE said (
     object INTEGER NOT NULL, frame INTEGER NOT NULL, message BLOB NOT NULL, PRIMARY KEY (object, frame)
 );
@@ -25,11 +27,11 @@ CREATE TABLE candidates (
     PRIMARY KEY (object, frame, number)
 );
 CREATE TABLE keys (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, object INTEGER NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
+    number INTEGER PRIMARY KEY, object INTEGER NOT NULL, frame INTEGER NOT NULL, digest TEXT NOT NULL,
     mask BLOB NOT NULL, UNIQUE (object, frame)
 );
 CREATE TABLE walked (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, object INTEGER NOT NULL, frame INTEGER NOT NULL, direction TEXT NOT NULL,
+    number INTEGER PRIMARY KEY, object INTEGER NOT NULL, frame INTEGER NOT NULL, direction TEXT NOT NULL,
     basis TEXT NOT NULL, confidence REAL NOT NULL, alpha BLOB NOT NULL, UNIQUE (object, frame, direction, basis)
 );
 CREATE TABLE walks (name TEXT PRIMARY KEY, state BLOB NOT NULL);
@@ -41,15 +43,18 @@ CREATE TABLE takes (
 );
 """
 
+_THERE = "object NOT IN (SELECT id FROM objects WHERE deleted)"
+
 
 @dataclass(frozen=True)
 class ObjectRow:
-    """One thing that is to go."""
+    """One thing that is to go; a deleted one is kept, so that it can come back."""
 
     object_id: int
     name: str
     color: str
     hidden: bool
+    deleted: bool = False
 
 
 @dataclass(frozen=True)
@@ -155,26 +160,26 @@ class SessionStore:
         return [int(frame) for frame in json.loads(text)] if text else None
 
     def objects(self) -> list[ObjectRow]:
-        """All objects, by number."""
-        rows = self._all("SELECT id, name, color, hidden FROM objects ORDER BY id")
-        return [ObjectRow(number, name, color, bool(hidden)) for number, name, color, hidden in rows]
+        """All objects, by number, deleted ones too."""
+        rows = self._all("SELECT id, name, color, hidden, deleted FROM objects ORDER BY id")
+        return [ObjectRow(number, name, color, bool(hidden), bool(gone)) for number, name, color, hidden, gone in rows]
 
     def put_object(self, row: ObjectRow) -> None:
         """Adds or changes an object."""
         with self.transaction() as connection:
-            values = (row.object_id, row.name, row.color, int(row.hidden))
-            connection.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?)", values)
+            values = (row.object_id, row.name, row.color, int(row.hidden), int(row.deleted))
+            connection.execute("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?)", values)
 
-    def delete_object(self, object_id: int) -> None:
-        """Deletes an object and what was said of it; followed masks stay, should it be said again."""
+    def forget_object(self, object_id: int) -> None:
+        """Forgets what was said of an object; followed masks stay, should it be said again."""
         with self.transaction() as connection:
-            connection.execute("DELETE FROM objects WHERE id = ?", (object_id,))
             for table in ("said", "candidates", "keys"):
                 connection.execute(f"DELETE FROM {table} WHERE object = ?", (object_id,))  # noqa: S608  (names are ours)
 
     def said(self) -> list[tuple[int, int, bytes]]:
-        """Object, frame and serialised ``PromptedFrame`` of all that was said, by frame."""
-        return [(o, f, m) for o, f, m in self._all("SELECT object, frame, message FROM said ORDER BY object, frame")]
+        """Object, frame and serialised ``PromptedFrame`` of all that was said of objects that are there, by frame."""
+        rows = self._all(f"SELECT object, frame, message FROM said WHERE {_THERE} ORDER BY object, frame")  # noqa: S608
+        return [(object_id, frame, message) for object_id, frame, message in rows]
 
     def put_said(
         self, object_id: int, frame: int, message: bytes, candidates: Sequence[tuple[float, bytes]]
@@ -216,8 +221,8 @@ class SessionStore:
             known = self._one("SELECT digest FROM keys WHERE object = ? AND frame = ?", (object_id, frame))
             if known is None or known[0] != digest:
                 connection.execute(
-                    "INSERT OR REPLACE INTO keys (object, frame, digest, mask) VALUES (?, ?, ?, ?)",
-                    (object_id, frame, digest, mask),
+                    "INSERT OR REPLACE INTO keys (number, object, frame, digest, mask) VALUES (?, ?, ?, ?, ?)",
+                    (self._next_number(), object_id, frame, digest, mask),
                 )
 
     def drop_key(self, object_id: int, frame: int) -> None:
@@ -226,8 +231,8 @@ class SessionStore:
             connection.execute("DELETE FROM keys WHERE object = ? AND frame = ?", (object_id, frame))
 
     def key_marks(self) -> list[KeyMark]:
-        """All keys without their masks."""
-        rows = self._all("SELECT object, frame, digest, number FROM keys ORDER BY object, frame")
+        """All keys of objects that are there, without their masks."""
+        rows = self._all(f"SELECT object, frame, digest, number FROM keys WHERE {_THERE} ORDER BY object, frame")  # noqa: S608
         return [KeyMark(object_id, frame, digest, number) for object_id, frame, digest, number in rows]
 
     def key_mask(self, object_id: int, frame: int) -> bytes | None:
@@ -243,13 +248,12 @@ class SessionStore:
     def put_walked(self, row: WalkedRow, alpha: bytes) -> WalkedRow:
         """Keeps a followed mask's packed probability; gives its row with its number."""
         with self.transaction() as connection:
-            cursor = connection.execute(
-                "INSERT OR REPLACE INTO walked (object, frame, direction, basis, confidence, alpha)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (row.object_id, row.frame, row.direction, row.basis, row.confidence, alpha),
+            number = self._next_number()
+            connection.execute(
+                "INSERT OR REPLACE INTO walked (number, object, frame, direction, basis, confidence, alpha)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (number, row.object_id, row.frame, row.direction, row.basis, row.confidence, alpha),
             )
-            assert cursor.lastrowid is not None
-            number = cursor.lastrowid
         return WalkedRow(number, row.object_id, row.frame, row.direction, row.basis, row.confidence)
 
     def alpha(self, number: int) -> bytes:
@@ -302,6 +306,12 @@ class SessionStore:
                     str(row.unseen_path),
                 ),
             )  # fmt: skip
+
+    def _next_number(self) -> int:
+        """One that no mask has had."""
+        number = int(self.fact("last_number") or 0) + 1
+        self.set_facts(last_number=str(number))
+        return number
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple]:  # type: ignore[type-arg]  # columns differ
         with self._lock:

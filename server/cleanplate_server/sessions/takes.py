@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -100,6 +101,11 @@ class TakeMaker:
         settings = self._session.state.settings.SerializeToString()
         return Order(spec, TakeRow("", True, frames, settings, place / "frames", place / "unseen"))
 
+    def let_go(self, row: TakeRow) -> None:
+        """Frees the masks that were handed to a job which has succeeded, and so will not run again."""
+        for handed in row.unseen_path.parent.glob("object-*"):
+            shutil.rmtree(handed, ignore_errors=True)
+
     def _new_place(self) -> Path:
         place = self._folder / "takes" / secrets.token_hex(6)
         place.mkdir(parents=True)
@@ -133,7 +139,7 @@ class TakeMaker:
         visible = set(self._session.state.visible())
         prompts = []
         for object_id, frame, message in self._session.state.store.said():
-            if object_id in visible and (object_id, frame) in keyed:
+            if object_id in visible and (object_id, frame) in keyed and frame in self._session.state.clip.frames:
                 prompt = picker_pb2.PromptedFrame.FromString(message).prompt
                 for field in ("mask", "object_name", "name_hit", "every_shot"):
                     prompt.ClearField(field)

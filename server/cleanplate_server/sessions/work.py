@@ -87,6 +87,14 @@ class Work:
 
         self._runner.start("SHADOW", work)
 
+    def check_idle(self) -> None:
+        """Refuses what cannot be done while something runs.
+
+        Raises:
+            StateError.
+        """
+        self._runner.check_idle()
+
     def stop(self) -> None:
         """Stops what runs, at once."""
         self._runner.stop()

@@ -306,6 +306,22 @@ def test_announced_shot_is_a_session_too_and_its_take_is_placed(host: Caller, cl
     assert page.get(place).json["session"]["shot"]["message"] == "placed on V1"
 
 
+def test_range_of_a_shot_that_a_host_waits_for_stays(host: Caller, clip: Path) -> None:
+    shot = host.post("/v1/shots", {"resolve": facts_of(clip)}).json
+    page, place = _visit(host, shot["page"]), f"/v1/{shot['session']}"
+    refused = page.post(f"{place}/range", {"range": {"start_frame": "3", "frame_count": "2"}})
+    assert (refused.status, refused.reason) == (409, "HOST_WAITS")
+    page.post(f"{place}/give-up")
+    changed = page.post(f"{place}/range", {"range": {"start_frame": "3", "frame_count": "2"}})
+    assert changed.json["session"]["range"]["start_frame"] == "3"
+
+
+def test_page_may_ask_which_engines_there_are(host: Caller, clip: Path) -> None:
+    page, place = _open(host, clip)
+    models = page.get(f"{place}/engines").json["models"]
+    assert {"kind", "name", "licence", "commercial_use", "available", "unavailable_reason"} <= models[0].keys()
+
+
 def test_given_up_shot_is_told_to_the_host(host: Caller, clip: Path) -> None:
     shot = host.post("/v1/shots", {"resolve": facts_of(clip)}).json
     page = _visit(host, shot["page"])

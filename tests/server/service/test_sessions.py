@@ -290,6 +290,49 @@ def test_objects_have_names_and_colours_and_may_be_hidden_or_deleted(picker: Pic
     assert picker.ask("DeleteObject", object_id=2).session.objects[0].object_id == 1
 
 
+def test_deleted_object_comes_back_with_all_that_was_said(picker: Picker) -> None:
+    picker.say(click(3))
+    picker.follow()
+    before = picker.ask("GetSession")
+    picker.ask("DeleteObject", object_id=1)
+    assert not picker.ask("GetSession").tracks
+    assert picker.ask("PutObject", object=picker_pb2.PickedObject()).object_id == 2
+    picker.ask("DeleteObject", object_id=2)
+    picker.ask("PutObject", object=picker_pb2.PickedObject(object_id=1))
+    after = picker.ask("GetSession")
+    assert (after.session.objects, after.tracks) == (before.session.objects, before.tracks)
+
+
+def test_range_may_change_and_what_lies_outside_is_kept_and_not_used(picker: Picker, walker: Path) -> None:
+    picker.say(click(2))
+    picker.say(click(12))
+    picker.follow()
+    frames = media_pb2.FrameRange(start_frame=8, frame_count=6, handle_frame_count=1)
+    session = picker.ask("PutRange", range=frames).session
+    assert (session.range, session.prompt_frame, len(session.objects[0].prompts)) == (frames, 7, 2)
+    states = picker.states()
+    assert sorted(frame for frame, state in states.items() if state != "NONE") == list(range(7, 15))
+    assert states[12] == "KEY"
+    assert "frames 7 to 14" in _refused(picker, "PutPrompt", prompt=click(2)).message
+    job = picker.ask("SubmitTake", path=str(walker.with_name("part.mkv"))).job
+    assert [prompt.frame for prompt in job.spec.remove.prompts] == [12]
+    assert _finished(picker, job).state == job_pb2.Job.SUCCEEDED
+    beyond = media_pb2.FrameRange(start_frame=9, frame_count=99)
+    assert "are not all in" in _refused(picker, "PutRange", range=beyond).message
+    picker.ask("PutRange", range=media_pb2.FrameRange())
+    assert {picker.states()[frame] for frame in range(COUNT)} == {"KEY", "FOLLOWED"}
+
+
+def test_answer_and_track_name_the_same_revision(picker: Picker) -> None:
+    prompted = picker.say(click(3)).prompted
+    [frame] = picker.ask("GetSession").tracks[0].frames
+    assert prompted.revision == frame.revision > 0
+    picker.follow()
+    picker.say(click(9))
+    revisions = {frame.frame: frame.revision for frame in picker.ask("GetSession").tracks[0].frames}
+    assert revisions[9] == max(revisions.values())
+
+
 def test_matte_is_grown_and_soft_as_asked_and_as_set(picker: Picker) -> None:
     picker.say(click(3))
     grown = read_png(picker.ask("GetMatte", frame=3, grow_px=4, feather_px=0).png)
