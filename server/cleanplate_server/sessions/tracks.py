@@ -56,6 +56,7 @@ class Tracks:
             self._walked[row.object_id, row.frame].append(row)
         self._shown: dict[int, dict[int, Shown]] = {}
         self._spans: dict[int, list[Span]] = {}
+        self._judged: dict[int, dict[tuple[range, str], Span]] = {}
         self._engine = ""
         self._version = 0
         self._versions: dict[tuple[int, int], int] = {}
@@ -78,23 +79,32 @@ class Tracks:
             self._engine = engine
             wanted = set(object_ids)
             for gone in set(self._shown) - wanted:
-                del self._shown[gone], self._spans[gone]
+                del self._shown[gone], self._spans[gone], self._judged[gone]
             for object_id in wanted:
                 own = [key for key in keys if key.object_id == object_id]
                 self._spans[object_id] = [span for shot in shots for span in cut_spans(own, shot)]
                 self._settle_object(object_id, own)
 
     def _settle_object(self, object_id: int, keys: Sequence[KeyMark]) -> None:
-        fresh: dict[int, Shown] = {key.frame: Shown(FrameState.KEY, 1.0, 2 * key.number + 1, key=key) for key in keys}
-        for span in self._spans[object_id]:
-            basis = span.basis(self._engine)
-            for frame in span.frames:
-                shown = self._judge(span, basis, frame)
-                if shown.state is not FrameState.NONE:
-                    fresh[frame] = shown
-        before = self._shown.get(object_id, {})
-        self._shown[object_id] = fresh
-        changed = [frame for frame in {*before, *fresh} if before.get(frame) != fresh.get(frame)]
+        """Judges the spans anew whose keys, or engine, are others than before; a range may be an hour long."""
+        judged = {(span.frames, span.basis(self._engine)): span for span in self._spans[object_id]}
+        before = self._judged.get(object_id, {})
+        shown = self._shown.setdefault(object_id, {})
+        fresh: dict[int, Shown] = {
+            frame: _NOTHING for frames, basis in before if (frames, basis) not in judged for frame in frames
+        }
+        fresh |= {frame: _NOTHING for frame, old in shown.items() if old.key is not None}
+        for (frames, basis), span in judged.items():
+            if (frames, basis) not in before:
+                fresh |= {frame: self._judge(span, basis, frame) for frame in frames}
+        fresh |= {key.frame: Shown(FrameState.KEY, 1.0, 2 * key.number + 1, key=key) for key in keys}
+        self._judged[object_id] = judged
+        changed = [frame for frame, now in fresh.items() if shown.get(frame, _NOTHING) != now]
+        for frame in changed:
+            if fresh[frame] == _NOTHING:
+                del shown[frame]
+            else:
+                shown[frame] = fresh[frame]
         self._note(object_id, changed)
 
     def _judge(self, span: Span, basis: str, frame: int) -> Shown:
