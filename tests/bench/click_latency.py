@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import cv2
@@ -67,7 +68,14 @@ class Page:
 
     def post(self, path: str, body: object) -> dict[str, object]:
         """Asks, and reads the answer to its end."""
-        self._connection.request("POST", path, json.dumps(body), self._headers)
+        return self._send("POST", path, json.dumps(body))
+
+    def get(self, path: str) -> dict[str, dict[str, object]]:
+        """Looks."""
+        return cast("dict[str, dict[str, object]]", self._send("GET", path, None))
+
+    def _send(self, method: str, path: str, body: str | None) -> dict[str, object]:
+        self._connection.request(method, path, body, self._headers)
         answer = self._connection.getresponse()
         text = answer.read()
         assert answer.status == 200, text
@@ -116,6 +124,8 @@ def main() -> int:
         media = Path(folder) / "shot.mov"
         size = _write_shot(media, options.size)
         with _opened(Path(folder), media) as (page, place):
+            while not page.get(place)["session"]["cuts_known"]:  # their search is no part of a click
+                time.sleep(0.1)
             began = time.perf_counter()
             page.post(f"{place}/prepare", {"frame": str(frame)})
             _say(f"prepare  {1000 * (time.perf_counter() - began):6.0f} ms   {size[1]}x{size[0]}")
