@@ -203,7 +203,7 @@ class FakeGateway:
         if box:
             hit = hit or bool(disc[box["y0"] : box["y1"] + 1, box["x0"] : box["x1"] + 1].any())
         if prompt["object_name"]:
-            hit = hit or prompt["object_name"] in "disc"
+            hit = hit or (prompt["object_name"] in "disc" and prompt["name_hit"] <= 2)
         if hit:
             return [disc.copy(), self.shot.disc(frame, 1.5)]
         return [base.copy()] if base is not None else []
@@ -241,6 +241,17 @@ class FakeGateway:
         self.session["settings"] = body["settings"]
         self.touch()
         return {"session": self.session}
+
+    def range(self, body: Json) -> Json:
+        self.session["range"] = body["range"]
+        self.touch()
+        return {"session": self.session}
+
+    def engines(self) -> Json:
+        names = {"segmenter": ["grabcut"], "propagator": ["tracker"], "inpainter": ["studio", "plate", "away"]}
+        rows = [{"kind": kind, "name": name, "available": name != "away", "unavailable_reason": "", "licence": "MIT",
+                 "commercial_use": True} for kind, found in names.items() for name in found]  # fmt: skip
+        return {"models": rows}
 
     # ---- what runs
 
@@ -372,6 +383,7 @@ class FakeGateway:
     def verbs(self) -> dict[str, Callable[[Json], Json]]:
         return {"prepare": lambda body: {}, "object": self.object, "delete-object": self.delete_object,
                 "prompt": self.prompt,
+                "range": self.range,
                 "clear": self.clear, "choose": self.choose, "settings": self.settings, "propagate": self.propagate,
                 "shadows": self.propagate, "stop": self.stop_run, "estimate": self.estimate, "preview": self.preview,
                 "submit": self.submit, "cancel-take": self.cancel, "resume-take": self.resume, "give-up": self.give_up,

@@ -59,6 +59,8 @@ def handler_of(fake: FakeGateway) -> type[BaseHTTPRequestHandler]:
             self._check()
             if parts[3:] == ["watch"]:
                 self._watch()
+            elif parts[3:] == ["engines"]:
+                self._send(json.dumps(fake.engines()).encode())
             elif len(parts) == 3:
                 self._send(json.dumps({"session": fake.session, "tracks": fake.all_tracks()}).encode())
             else:

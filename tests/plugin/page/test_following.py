@@ -39,6 +39,26 @@ def test_keys_of_editors_move_through_the_range(page: PickerPage) -> None:
     assert page.frame == 39
 
 
+def test_in_and_out_are_the_frames_that_are_worked_on(page: PickerPage) -> None:
+    page.press("Shift+ArrowRight", "i", "End", "ArrowLeft", "o")
+    page.until(lambda: page.fake.session["range"]["frame_count"] == "29")
+    assert page.fake.session["range"]["start_frame"] == "10"
+    page.press("Control+z")
+    page.until(lambda: page.fake.session["range"]["frame_count"] == "30")
+    page.press("Alt+x")
+    page.until(lambda: page.fake.session["range"]["frame_count"] == "40")
+    page.press("ArrowLeft", "Home")
+    assert page.frame == 0
+
+
+def test_in_and_out_only_bound_playing_while_a_host_waits(fake: FakeGateway, open_page: Opener) -> None:
+    fake.session["shot"] = {"name": "shots/1", "host": "resolve", "clip_name": "w", "state": "WAITING", "message": ""}
+    page = open_page(fake).opened()
+    page.press("Shift+ArrowRight", "i")
+    assert page.text("#bounds").startswith("10 ")
+    assert fake.bodies("range") == []
+
+
 def test_timeline_is_led_by_pointer_and_keys(page: PickerPage) -> None:
     box = page.tab.locator("#strip").bounding_box()
     assert box is not None
@@ -50,19 +70,20 @@ def test_timeline_is_led_by_pointer_and_keys(page: PickerPage) -> None:
 
 
 def test_objects_are_followed_with_masks_as_they_come(page: PickerPage) -> None:
-    page.fake.pace_seconds = 0.05
+    page.fake.pace_seconds = 0.4
     page.click_object()
-    page.press("Shift+ArrowRight")
+    page.press("ArrowRight", "ArrowRight")
     page.tab.click("#both")
     page.until(lambda: "followed" in page.strip())
     assert page.fake.session["run"]["state"] == "RUNNING"
     assert page.text("#followed").startswith("Following ")
+    page.fake.pace_seconds = 0.0
     page.until(lambda: page.text("#status") == "Followed to the end.")
     assert len(_states(page.fake, "FOLLOWED")) == 39
 
 
 def test_following_stops_and_keeps_what_it_found(page: PickerPage) -> None:
-    page.fake.pace_seconds = 0.1
+    page.fake.pace_seconds = 0.3
     page.click_object()
     page.press("f")
     page.until(lambda: len(_states(page.fake, "FOLLOWED")) > 2)
@@ -139,6 +160,20 @@ def test_needs_and_licences_are_told_before_the_job(page: PickerPage) -> None:
     assert page.text("#notes") == "39 frames are followed first."
 
 
+def test_engine_is_chosen_and_left_to_the_server_again(page: PickerPage) -> None:
+    page.click_object()
+    engine = page.tab.get_by_role("combobox", name="Filling")
+    page.until(
+        lambda: (
+            engine.locator("option").all_text_contents() == ["Automatic: studio", "studio", "plate", "away (not here)"]
+        )
+    )
+    engine.select_option("plate")
+    page.until(lambda: page.fake.session["settings"]["engines"] == [{"kind": "inpainter", "name": "plate"}])
+    engine.select_option("")
+    page.until(lambda: page.fake.session["settings"]["engines"] == [])
+
+
 def test_take_is_saved_where_the_person_says(page: PickerPage) -> None:
     page.click_object()
     page.tab.click("#remove")
@@ -176,7 +211,7 @@ def test_take_goes_to_the_timeline_of_a_host_that_waits(fake: FakeGateway, open_
 
 
 def test_job_is_cancelled_and_resumed(page: PickerPage) -> None:
-    page.fake.pace_seconds = 0.03
+    page.fake.pace_seconds = 0.1
     page.click_object()
     page.press("Control+Enter", "Enter")
     page.until(lambda: "frames/s" in page.text("#takes .stages"))
@@ -199,7 +234,7 @@ def test_job_that_fails_says_why_and_may_be_tried_again(page: PickerPage) -> Non
 
 
 def test_page_loaded_again_in_mid_job_finds_it(page: PickerPage) -> None:
-    page.fake.pace_seconds = 0.03
+    page.fake.pace_seconds = 0.1
     page.click_object()
     page.press("Control+Enter", "Enter")
     page.until(lambda: "frames/s" in page.text("#takes .stages"))

@@ -111,6 +111,13 @@ def test_name_is_said_and_stays_in_its_field(page: PickerPage) -> None:
     page.until(lambda: "key" in page.strip())
     assert page.fake.bodies("prompt")[-1]["prompt"]["object_name"] == "disc"
     assert page.tab.input_value("#name") == "disc"
+    page.tab.click("#hitnext")
+    page.until(lambda: page.text("#hit") == "Hit 2" and page.text("#said") == "1 mark on this frame.")
+    assert page.fake.bodies("prompt")[-1]["prompt"]["name_hit"] == 2
+    page.tab.click("#hitnext")
+    page.until(lambda: page.tab.locator("#problem").is_visible())
+    page.tab.click("#hitbefore")
+    page.until(lambda: page.tab.locator("#problem").is_hidden())
 
 
 def test_outlines_are_stepped_through(page: PickerPage) -> None:

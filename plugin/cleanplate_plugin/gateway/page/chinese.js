@@ -34,7 +34,7 @@ export const chinese = {
   delete: "删除", deleteOf: "删除 {0}",
   noMarks: "本帧没有标记。", marks: "本帧有 {0} 个标记。", sending: "正在寻找……",
   clear: "清除", sayAgain: "重试", candidates: "其他轮廓", candidate: "轮廓 {0} / {1} · {2} %",
-  byName: "按名称", nameHint: "例如 dog",
+  byName: "按名称", hit: "第 {0} 个", hitBefore: "上一个", hitNext: "下一个", automatic: "自动：{0}", unavailable: "{0}（不可用）", nameHint: "例如 dog",
   follow: "跟踪", followBoth: "跟踪", stop: "停止", followProgress: "跟踪进度",
   following: "正在跟踪 {0} / {1}", shadowing: "正在寻找阴影 {0} / {1}", speed: "{0} 帧/秒", left: "还需 {0}",
   stale: "{0} 帧需要重新跟踪", missing: "{0} 帧尚未跟踪", allFollowed: "所有帧都已跟踪。",
@@ -78,5 +78,5 @@ export const chinese = {
   do_fit: "适合窗口", do_exact: "一比一", do_remove: "生成结果", do_help: "本列表",
   // what was done
   undoOf: "撤销：{0}", redoOf: "重做：{0}", deed_point: "点", deed_box: "框", deed_brush: "画笔", deed_erase: "橡皮",
-  deed_name: "名称", deed_clear: "清除", deed_choose: "轮廓", deed_object: "物体", deed_deleted: "删除", deed_setting: "设置",
+  deed_name: "名称", deed_clear: "清除", deed_choose: "轮廓", deed_object: "物体", deed_deleted: "删除", deed_setting: "设置", deed_range: "入点与出点",
 };

@@ -32,6 +32,9 @@ export function commandsOf({ store, player, history, deeds, lens, objects, follo
   const { state } = store;
   /** @type {(group: string, lines: Array<[string, string[], () => void]>) => Command[]} */
   const group = (word, lines) => lines.map(([name, keys, run]) => ({ name, keys, run, group: word }));
+  /** A host that waits has chosen the frames itself: in and out only bound playing then. */
+  /** @param {number} first @param {number} last */
+  const setBounds = (first, last) => hostWaits(state) ? store.set({ first, last }) : deeds.setRange(first, last);
   return [
     ...group("moving", [
       ["play", ["Space"], () => player.toggle()],
@@ -46,9 +49,9 @@ export function commandsOf({ store, player, history, deeds, lens, objects, follo
       ["nextkey", ["ArrowDown"], () => player.jump(marksOf(state), 1)],
       ["start", ["Home"], () => player.goTo(state.first)],
       ["end", ["End"], () => player.goTo(state.last)],
-      ["in", ["I"], () => store.set({ first: state.frame, last: Math.max(state.last, state.frame) })],
-      ["out", ["O"], () => store.set({ last: state.frame, first: Math.min(state.first, state.frame) })],
-      ["wholerange", ["Alt+X"], () => store.set(wholeRange(state))],
+      ["in", ["I"], () => setBounds(state.frame, Math.max(state.last, state.frame))],
+      ["out", ["O"], () => setBounds(Math.min(state.first, state.frame), state.frame)],
+      ["wholerange", ["Alt+X"], () => setBounds(...wholeRange(state))],
     ]),
     ...group("pointing", [
       ["tool", ["V"], () => store.set({ tool: "point" })],
@@ -97,8 +100,16 @@ function marksOf(state) {
 }
 
 /** @param {import("./wire.d.ts").State} state */
-function wholeRange({ session, first, last }) {
-  if (!session) return { first, last };
-  const start = Number(session.range.start_frame);
-  return { first: start, last: start + Number(session.range.frame_count) - 1 };
+function hostWaits({ session }) {
+  return session?.shot !== undefined && !["PLACED", "CANCELLED"].includes(session.shot.state);
+}
+
+/**
+ * All that may be worked on.
+ * @param {import("./wire.d.ts").State} state
+ * @returns {[number, number]}
+ */
+function wholeRange(state) {
+  const isFree = state.session && !hostWaits(state);
+  return isFree ? [0, Number(state.session?.clip.frame_count) - 1] : [state.reelFirst, state.reelLast];
 }

@@ -1,5 +1,6 @@
 // What a person changes in the session, each with its opposite: shown at once, sent by the outbox.
 
+import { boundsOf } from "./receiver.js";
 import { bodyOf, isNothing, NOTHING, promptedAt, promptKey, saidAt, saidOf } from "./said.js";
 
 /**
@@ -116,6 +117,35 @@ export class Deeds {
       merge: `settings ${Object.keys(change)}`,
       redo: () => this.#putSettings(next),
       undo: () => this.#putSettings(before),
+    });
+  }
+
+  /**
+   * Works on other frames of the media.
+   * @param {number} first
+   * @param {number} last it is worked on too
+   */
+  setRange(first, last) {
+    const { first: firstBefore, last: lastBefore } = this.store.state;
+    this.history.do({
+      word: "range",
+      redo: () => this.#putRange(first, last),
+      undo: () => this.#putRange(firstBefore, lastBefore),
+    });
+  }
+
+  /** @param {number} first @param {number} last */
+  #putRange(first, last) {
+    const { store } = this;
+    store.set({ first, last });
+    this.outbox.put({
+      key: "range", verb: "range",
+      body: () => ({ range: {
+        start_frame: String(first), frame_count: String(last - first + 1),
+        handle_frame_count: store.state.session?.range.handle_frame_count ?? 0,
+      } }),
+      onAnswer: ({ session }) => this.receiver.takeSession(session),
+      onRefusal: (refusal) => store.set({ failure: refusal.message, ...(store.state.session && boundsOf(store.state.session)) }),
     });
   }
 

@@ -35,7 +35,7 @@ export const english = {
   delete: "Delete", deleteOf: "Delete {0}",
   noMarks: "Nothing said on this frame.", marks: "{0} {0|mark|marks} on this frame.", sending: "Looking …",
   clear: "Clear", sayAgain: "Try again", candidates: "Other outlines", candidate: "Outline {0} of {1} · {2} %",
-  byName: "By name", nameHint: "such as dog",
+  byName: "By name", hit: "Hit {0}", hitBefore: "Hit before", hitNext: "Next hit", automatic: "Automatic: {0}", unavailable: "{0} (not here)", nameHint: "such as dog",
   follow: "Follow", followBoth: "Follow", stop: "Stop", followProgress: "Progress of following",
   following: "Following {0} of {1}", shadowing: "Looking for shadows {0} of {1}", speed: "{0} frames/s", left: "{0} left",
   stale: "{0} {0|frame|frames} to follow again", missing: "{0} {0|frame|frames} not followed yet", allFollowed: "All frames are followed.",
@@ -79,5 +79,5 @@ export const english = {
   do_fit: "Fit the picture in", do_exact: "One to one", do_remove: "Make the take", do_help: "This list",
   // what was done
   undoOf: "Undo: {0}", redoOf: "Redo: {0}", deed_point: "point", deed_box: "box", deed_brush: "brush", deed_erase: "eraser",
-  deed_name: "name", deed_clear: "clear", deed_choose: "outline", deed_object: "object", deed_deleted: "deleting", deed_setting: "setting",
+  deed_name: "name", deed_clear: "clear", deed_choose: "outline", deed_object: "object", deed_deleted: "deleting", deed_setting: "setting", deed_range: "in and out",
 };

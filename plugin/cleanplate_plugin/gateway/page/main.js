@@ -33,7 +33,7 @@ setLanguage(language());
 
 // ---- what comes and goes
 
-/** @type {(verb: string, body: object) => Promise<any>} */
+/** @type {(verb: string, body?: object) => Promise<any>} */
 const ask = (verb, body) => gateway.ask(verb, body);
 
 /** Answers to a click are shown without asking for the mask again. */
@@ -62,6 +62,7 @@ const watch = new Watch(gateway, store, receiver, () => {
   pictures.forgive();
   player.rest();
   viewer.ask();
+  void taking.loadEngines();
 });
 
 // ---- the picture

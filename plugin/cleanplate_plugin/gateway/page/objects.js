@@ -23,6 +23,8 @@ export class ObjectsPanel {
     button("again").addEventListener("click", () => deeds.sayAgain(store.state.object, store.state.frame));
     button("previous").addEventListener("click", () => this.stepCandidate(-1));
     button("next").addEventListener("click", () => this.stepCandidate(1));
+    button("hitbefore").addEventListener("click", () => this.#stepHit(-1));
+    button("hitnext").addEventListener("click", () => this.#stepHit(1));
     input("name").addEventListener("change", () => this.#name());
     store.watch(["session", "object", "language", "tracks", "drafts"], () => this.#showObjects());
     store.watch(["session", "object", "frame", "drafts", "language", "speed"], () => this.#showSaid());
@@ -52,7 +54,13 @@ export class ObjectsPanel {
 
   #name() {
     const name = input("name").value.trim();
-    this.deeds.say((said) => ({ ...said, name }), "name");
+    this.deeds.say((said) => ({ ...said, name, hit: 1 }), "name");
+  }
+
+  /** Of several things of one name, the next; where there is none any more, the server says so. */
+  /** @param {1 | -1} way */
+  #stepHit(way) {
+    this.deeds.say((said) => ({ ...said, hit: Math.max(1, said.hit + way) }), "name");
   }
 
   #showObjects() {
@@ -140,6 +148,9 @@ export class ObjectsPanel {
     button("again").hidden = !problem;
     button("clear").disabled = isNothing(said);
     if (document.activeElement !== input("name")) input("name").value = said.name;
+    element("hits").hidden = !said.name;
+    button("hitbefore").disabled = said.hit < 2;
+    setText(element("hit"), word("hit", said.hit));
     const count = draft ? 0 : prompted?.candidate_count ?? 0;
     element("candidates").hidden = count < 2;
     setText(element("candidate"), word("candidate", (prompted?.chosen ?? 0) + 1, count, Math.round((prompted?.score ?? 0) * 100)));

@@ -27,7 +27,7 @@ export class Player {
    * @param {number} frame
    */
   goTo(frame) {
-    this.store.set({ speed: 0, frame: clamp(Math.round(frame), ...this.#media) });
+    this.store.set({ speed: 0, frame: clamp(Math.round(frame), ...this.#reel) });
     this.rest();
   }
 
@@ -68,10 +68,9 @@ export class Player {
     this.#rest = setTimeout(() => this.listener.onRest(this.store.state.frame), REST_MS);
   }
 
-  get #media() {
-    const { session } = this.store.state;
-    const first = Number(session?.range.start_frame ?? 0);
-    return /** @type {const} */ ([first, first + Number(session?.range.frame_count ?? 1) - 1]);
+  get #reel() {
+    const { reelFirst, reelLast } = this.store.state;
+    return /** @type {const} */ ([reelFirst, reelLast]);
   }
 
   /** @param {number} speed */

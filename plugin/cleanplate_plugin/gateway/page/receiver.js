@@ -25,7 +25,8 @@ export class Receiver {
     const { state } = this.store;
     const old = state.session;
     if (old && BigInt(session.revision) < BigInt(old.revision)) return;
-    if (!old) this.#begin(session);
+    const { start_frame: start, frame_count: count } = session.range;
+    if (!old || start !== old.range.start_frame || count !== old.range.frame_count) this.#setRange(session, !old);
     this.store.set({ session });
     const ids = session.objects.map((each) => each.object_id);
     if (old && !ids.includes(state.object) && old.objects.some((each) => each.object_id === state.object)) {
@@ -96,12 +97,18 @@ export class Receiver {
     this.takeTrack({ object_id: object, replace: false, frames: [{ frame, state: "KEY", confidence: 1, revision: prompted.revision }] });
   }
 
-  /** @param {Session} session */
-  #begin(session) {
-    const first = Number(session.range.start_frame);
-    const last = first + Number(session.range.frame_count) - 1;
-    this.store.set({ first, last, frame: Math.min(Math.max(Number(session.prompt_frame), first), last) });
-    this.store.set({ object: session.objects[0]?.object_id ?? 1 });
+  /**
+   * The strip goes on to show what was in the range before.
+   * @param {Session} session
+   * @param {boolean} isFirst
+   */
+  #setRange(session, isFirst) {
+    const { first, last } = boundsOf(session);
+    const { reelFirst, reelLast } = this.store.state;
+    if (isFirst) {
+      const frame = Math.min(Math.max(Number(session.prompt_frame), first), last);
+      this.store.set({ first, last, reelFirst: first, reelLast: last, frame, object: session.objects[0]?.object_id ?? 1 });
+    } else this.store.set({ first, last, reelFirst: Math.min(first, reelFirst), reelLast: Math.max(last, reelLast) });
   }
 
   /** @param {Session} session */
@@ -117,6 +124,15 @@ export class Receiver {
     if (!waits) tracks.delete(object);
     this.store.touch("tracks");
   }
+}
+
+/**
+ * First and last frame of a session's range.
+ * @param {Session} session
+ */
+export function boundsOf({ range }) {
+  const first = Number(range.start_frame);
+  return { first, last: first + Number(range.frame_count) - 1 };
 }
 
 /**

@@ -7,7 +7,7 @@
  */
 
 /** @type {Readonly<Said>} */
-export const NOTHING = { points: [], strokes: [], name: "", edits: [], base: false };
+export const NOTHING = { points: [], strokes: [], name: "", hit: 0, edits: [], base: false };
 
 /**
  * @param {number} object
@@ -30,7 +30,8 @@ export function markCount(said) {
  * @returns {Said}
  */
 export function saidOf({ prompt, edits, has_base: base }) {
-  return { points: prompt.points, box: prompt.box, strokes: prompt.strokes, name: prompt.object_name, edits, base };
+  const { points, box, strokes, object_name: name, name_hit: hit } = prompt;
+  return { points, box, strokes, name, hit, edits, base };
 }
 
 /**
@@ -66,9 +67,10 @@ export function saidAt(state, object, frame) {
  * @param {boolean} isBaseKept whether the server has kept a mask to begin from with what was said before
  */
 export function bodyOf(object, frame, said, isBaseKept) {
-  const { points, box, strokes, name, edits } = said;
+  const { points, box, strokes, name, hit, edits } = said;
   const base = !said.base ? "BASE_UNSPECIFIED" : isBaseKept ? "BASE_KEPT" : "BASE_CURRENT";
-  return { prompt: { frame: String(frame), object_id: object, points, box, strokes, object_name: name }, edits, base };
+  const prompt = { frame: String(frame), object_id: object, points, box, strokes, object_name: name, name_hit: name ? hit : 0 };
+  return { prompt, edits, base };
 }
 
 /**

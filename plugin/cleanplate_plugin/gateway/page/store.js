@@ -54,9 +54,9 @@ export class Store {
 export function blankState() {
   return {
     session: null, tracks: new Map(), jobs: new Map(), drafts: new Map(),
-    frame: 0, first: 0, last: 0, speed: 0,
+    frame: 0, first: 0, last: 0, reelFirst: 0, reelLast: 0, speed: 0,
     object: 1, tool: "point", brush: 24, mode: "mask", unseen: false, chosen: "", wipe: 0.5, zoom: 0, cross: null,
-    sliding: null, estimate: null, connection: "opening", waiting: 0, status: "", failure: "", language: "",
+    sliding: null, estimate: null, models: [], connection: "opening", waiting: 0, status: "", failure: "", language: "",
     undo: "", redo: "",
   };
 }

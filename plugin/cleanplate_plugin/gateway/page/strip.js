@@ -31,7 +31,7 @@ export class Strip {
     canvas.addEventListener("pointermove", (event) => { if (event.buttons & 1) this.#scrub(event); });
     new ResizeObserver(() => this.ask()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.ask());
-    store.watch(["session", "tracks", "frame", "first", "last", "chosen", "language"], () => this.ask());
+    store.watch(["session", "tracks", "frame", "first", "last", "reelFirst", "reelLast", "chosen", "language"], () => this.ask());
   }
 
   ask() {
@@ -43,26 +43,25 @@ export class Strip {
     });
   }
 
-  get #range() {
-    const { session } = this.store.state;
-    const first = Number(session?.range.start_frame ?? 0);
-    return { first, count: Number(session?.range.frame_count ?? 1) };
+  get #reel() {
+    const { reelFirst: first, reelLast } = this.store.state;
+    return { first, count: reelLast - first + 1 };
   }
 
   get #step() {
-    return (this.canvas.clientWidth - 2 * PAD_PX) / this.#range.count;
+    return (this.canvas.clientWidth - 2 * PAD_PX) / this.#reel.count;
   }
 
   /** @param {number} frame its left edge, in CSS pixels */
   #x(frame) {
-    return PAD_PX + (frame - this.#range.first) * this.#step;
+    return PAD_PX + (frame - this.#reel.first) * this.#step;
   }
 
   /** @param {PointerEvent} event */
   #scrub(event) {
     if (!this.store.state.session) return;
     const x = event.clientX - this.canvas.getBoundingClientRect().left - PAD_PX;
-    this.player.goTo(this.#range.first + Math.floor(x / this.#step));
+    this.player.goTo(this.#reel.first + Math.floor(x / this.#step));
   }
 
   draw() {
@@ -86,7 +85,7 @@ export class Strip {
   #tell() {
     const { session, frame, object, tracks } = this.store.state;
     if (!session) return;
-    const { first, count } = this.#range;
+    const { first, count } = this.#reel;
     const tracked = tracks.get(object)?.get(frame);
     const state = tracked ? word(`state${tracked.state}`, Math.round(tracked.confidence * 100)) : word("stateNONE");
     const values = { valuemin: first, valuemax: first + count - 1, valuenow: frame,
@@ -96,7 +95,7 @@ export class Strip {
 
   #drawRuler() {
     const { pen } = this;
-    const { first, count } = this.#range;
+    const { first, count } = this.#reel;
     const each = TICKS.find((tick) => tick * this.#step >= LEAST_TICK_PX) ?? count;
     pen.fillStyle = this.#color("--quiet");
     for (let frame = Math.ceil(first / each) * each; frame < first + count; frame += each) {
@@ -114,7 +113,7 @@ export class Strip {
     ids.forEach(({ object_id: id, color, hidden }, number) => {
       const top = RULER_PX + 3 + number * row;
       this.pen.fillStyle = this.#color(id === object ? "--lane-on" : "--lane");
-      this.pen.fillRect(PAD_PX, top, this.#step * this.#range.count, row - 2);
+      this.pen.fillRect(PAD_PX, top, this.#step * this.#reel.count, row - 2);
       this.pen.globalAlpha = hidden ? 0.35 : 1;
       for (const frame of tracks.get(id)?.values() ?? []) this.#drawFrame(frame, { color, top, height: row - 2 });
       this.pen.globalAlpha = 1;
@@ -182,10 +181,10 @@ export class Strip {
   #drawBounds(height) {
     const { first, last } = this.store.state;
     const { pen } = this;
-    const range = this.#range;
+    const reel = this.#reel;
     pen.fillStyle = this.#color("--shade");
-    pen.fillRect(this.#x(range.first), 0, this.#x(first) - this.#x(range.first), height);
-    pen.fillRect(this.#x(last + 1), 0, this.#x(range.first + range.count) - this.#x(last + 1), height);
+    pen.fillRect(this.#x(reel.first), 0, this.#x(first) - this.#x(reel.first), height);
+    pen.fillRect(this.#x(last + 1), 0, this.#x(reel.first + reel.count) - this.#x(last + 1), height);
     pen.fillStyle = this.#color("--ink");
     for (const [at, way] of [[this.#x(first), 1], [this.#x(last + 1), -1]]) {
       pen.fillRect(at - (way > 0 ? 0 : 1.5), 0, 1.5, RULER_PX);

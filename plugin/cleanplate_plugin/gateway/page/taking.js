@@ -19,11 +19,12 @@ export class TakingPanel {
   /**
    * @param {import("./store.js").Store} store
    * @param {import("./deeds.js").Deeds} deeds
-   * @param {(verb: string, body: object) => Promise<any>} ask
+   * @param {(verb: string, body?: object) => Promise<any>} ask
    * @param {import("./receiver.js").Receiver} receiver
    */
   constructor(store, deeds, ask, receiver) {
     this.store = store;
+    this.deeds = deeds;
     this.ask = ask;
     this.receiver = receiver;
     this.dialog = /** @type {HTMLDialogElement} */ (element("saving"));
@@ -39,7 +40,48 @@ export class TakingPanel {
     });
     store.watch(["session", "language", "connection"], () => this.#show());
     store.watch(["session", "tracks", "connection"], () => this.#estimateSoon());
-    store.watch(["estimate", "language"], () => this.#showEstimate());
+    store.watch(["estimate", "models", "language"], () => this.#showEstimate());
+  }
+
+  /** Which engines there are to choose from. */
+  async loadEngines() {
+    try {
+      this.store.set({ models: (await this.ask("engines")).models });
+    } catch (refusal) {
+      if (!(refusal instanceof Refusal)) throw refusal;
+      this.store.set({ failure: refusal.message });
+    }
+  }
+
+  /** @param {string} kind */
+  #makeEngine(kind) {
+    const choice = make("select");
+    choice.addEventListener("change", () => {
+      const others = this.store.state.session?.settings.engines.filter((each) => each.kind !== kind) ?? [];
+      this.deeds.changeSettings({ engines: choice.value ? [...others, { kind, name: choice.value }] : others });
+    });
+    return make("li", "engine", make("span"), choice, make("span", "licence"));
+  }
+
+  /** @param {HTMLElement} row @param {EngineUse} engine */
+  #showEngine(row, { kind, name, licence, commercial_use: free }) {
+    const { models, session } = this.store.state;
+    const [what, choice, terms] = /** @type {[Element, HTMLSelectElement, Element]} */ ([...row.children]);
+    const chosen = session?.settings.engines.find((each) => each.kind === kind)?.name ?? "";
+    const options = models.filter((each) => each.kind === kind);
+    setText(what, word(kind));
+    choice.setAttribute("aria-label", word(kind));
+    showList(choice, [{ name: "", available: true, unavailable_reason: "" }, ...options], {
+      key: (model) => model.name,
+      make: (model) => Object.assign(make("option"), { value: model.name }),
+      show: (option, model) => {
+        setText(option, !model.name ? word("automatic", chosen ? "…" : name) : model.available ? model.name : word("unavailable", model.name));
+        option.toggleAttribute("disabled", !model.available);
+        option.title = model.unavailable_reason;
+      },
+    });
+    choice.value = chosen;
+    showTerms(terms, licence, free);
   }
 
   /** The host, where one waits for clean media. */
@@ -75,13 +117,14 @@ export class TakingPanel {
    * @returns {Promise<string>} why not
    */
   async #submit(body) {
+    this.store.set({ status: "submitted" }); // before the answer, which events may overtake
     try {
       const { job } = await this.ask("submit", { ...body, request_id: crypto.randomUUID() });
       this.receiver.takeNewJob(job);
-      this.store.set({ status: "submitted" });
       return "";
     } catch (refusal) {
       if (!(refusal instanceof Refusal)) throw refusal;
+      this.store.set({ status: "" });
       return refusal.message || word("gone");
     }
   }
@@ -156,7 +199,11 @@ export class TakingPanel {
     const time = word(estimate.duration_measured ? "takesAbout" : "takesRoughly", clock(estimate.duration_seconds));
     const memory = word("needs", gibibytes(estimate.memory_bytes), gibibytes(estimate.allowed_memory_bytes));
     setText(element("estimate"), [word("frames", Number(estimate.frame_count)), time, memory].join(" · "));
-    showEngines(element("engines"), estimate.engines);
+    showList(element("engines"), estimate.engines, {
+      key: (engine) => engine.kind,
+      make: (engine) => this.#makeEngine(engine.kind),
+      show: (row, engine) => this.#showEngine(row, engine),
+    });
     const missing = Number(estimate.unfollowed_frame_count);
     showNotes(element("notes"), [...(missing ? [word("unfollowed", missing)] : []), ...estimate.notes]);
   }
@@ -171,10 +218,15 @@ export function showEngines(list, engines) {
       const [what, which, terms] = [...row.children];
       setText(what, word(kind));
       setText(which, name);
-      setText(terms, free ? licence : word("notCommercial", licence));
-      terms.classList.toggle("warn", !free);
+      showTerms(terms, licence, free);
     },
   });
+}
+
+/** @param {Element} terms @param {string} licence @param {boolean} free */
+function showTerms(terms, licence, free) {
+  setText(terms, free ? licence : word("notCommercial", licence));
+  terms.classList.toggle("warn", !free);
 }
 
 /** @param {HTMLElement} list @param {string[]} notes */

@@ -125,7 +125,7 @@ export class Top {
   }
 
   #showTransport() {
-    const { session, frame, speed, first, last } = this.store.state;
+    const { session, frame, speed, first, last, reelFirst, reelLast } = this.store.state;
     if (!session) return;
     setText(element("timecode"), timecodeOf(session.clip, frame));
     setText(element("number"), String(frame));
@@ -134,7 +134,7 @@ export class Top {
     button("play").replaceChildren(icon(speed ? "pause" : "play"));
     button("play").setAttribute("aria-pressed", String(speed !== 0));
     for (const each of document.querySelectorAll("#transport button")) {
-      if (each instanceof HTMLButtonElement && each.dataset.needs === "frames") each.disabled = session.range.frame_count === "1";
+      if (each instanceof HTMLButtonElement && each.dataset.needs === "frames") each.disabled = reelFirst === reelLast;
     }
   }
 

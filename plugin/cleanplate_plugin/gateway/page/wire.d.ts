@@ -13,6 +13,7 @@ export type Prompt = {
   box?: Box;
   strokes: Stroke[];
   object_name: string;
+  name_hit: number;
 };
 
 export type PromptedFrame = {
@@ -38,6 +39,8 @@ export type Span = { start_frame: string; frame_count: string; handle_frame_coun
 export type Rational = { numerator: string; denominator: string };
 export type EngineChoice = { kind: string; name: string };
 export type EngineUse = EngineChoice & { licence: string; commercial_use: boolean; weights_sha256: string };
+
+export type Model = EngineChoice & { available: boolean; unavailable_reason: string; licence: string; commercial_use: boolean };
 
 export type TakeSettings = {
   grow_px?: number;
@@ -146,6 +149,7 @@ export type Said = {
   box?: Box;
   strokes: Stroke[];
   name: string;
+  hit: number;
   edits: Stroke[];
   base: boolean;
 };
@@ -166,6 +170,8 @@ export type State = {
   frame: number;
   first: number;
   last: number;
+  reelFirst: number;
+  reelLast: number;
   speed: number;
   object: number;
   tool: Tool;
@@ -178,6 +184,7 @@ export type State = {
   cross: Place | null;
   sliding: TakeSettings | null;
   estimate: Estimate | null;
+  models: Model[];
   connection: Connection;
   waiting: number;
   status: string;

@@ -106,12 +106,12 @@ export class Wishes {
 
   /** All that is wanted, most wanted first. */
   all() {
-    const { frame, first, last, speed } = this.state;
+    const { frame, reelFirst, reelLast, speed } = this.state;
     const height = this.lens.heightFor(speed !== 0);
     const way = Math.sign(speed);
     const step = Math.max(1, Math.floor(Math.abs(speed))); // faster than life, frames between are never shown
     const near = way ? Array.from({ length: AHEAD }, (_, number) => (number + 1) * way * step) : BESIDE;
-    const frames = near.map((each) => frame + each).filter((each) => each >= first && each <= last);
+    const frames = near.map((each) => frame + each).filter((each) => each >= reelFirst && each <= reelLast);
     const quick = this.lens.heightFor(true);
     const now = this.#whole(frame, height);
     const preview = height === 0 ? [this.plate(frame, quick)] : []; // large pictures take their time
