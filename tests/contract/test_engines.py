@@ -55,8 +55,8 @@ def knows_things(engine: Segmenter | Propagator) -> bool:
 
 
 def inpainters() -> dict[str, Callable[[], Inpainter]]:
-    # three of all: windows, regions and blending are the same code for every network
-    untrained = {f"{n}-untrained": lambda n=n: untrained_inpainter(n) for n in ("sttn", "opn", "dfgvi-dis")}
+    # the quickest of all: windows, regions and blending are the same code for every network
+    untrained = {"sttn-untrained": lambda: untrained_inpainter("sttn")}
     found = {n: lambda n=n: REGISTRY.inpainter(n, "fast") for n in named("inpainter")}
     return {"fake": FlatInpainter} | found | untrained
 

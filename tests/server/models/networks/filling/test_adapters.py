@@ -187,8 +187,6 @@ SHOTS: dict[str, Callable[[], ArrayFrames]] = {
     "e2fgvi-hq": lambda: a_shot(a_texture((60, 108)), 3, side=16),
     "sttn": lambda: a_shot(a_texture((300, 500)), 1, side=170),
     "opn": lambda: a_shot(a_texture((36, 44)), 3),
-    "propainter": lambda: a_shot(a_texture((40, 48)), 2),
-    "dfgvi-dis": lambda: a_shot(a_texture((36, 44)), 2),
     "rnot": lambda: a_shot(a_texture((40, 48)), 2),
 }
 
@@ -207,10 +205,9 @@ def test_published_files_are_loaded_and_fill_a_shot(name: str, tmp_path: Path) -
         assert -0.5 < region.rgb[hole].min() <= region.rgb[hole].max() < 1.5
 
 
-def test_published_file_of_the_base_network_is_loaded(tmp_path: Path) -> None:
-    # its parity case fills frames of the only size that it takes, which is slow
-    file = Published("e2fgvi").save(tmp_path / "e2fgvi.pth")
-    assert load_inpainter(EngineInfo("e2fgvi"), [file], device="cpu").info.name == "e2fgvi"
+@pytest.mark.parametrize("name", ["e2fgvi", "dfgvi-dis", "propainter"])
+def test_published_file_of_a_network_that_fills_slowly_is_loaded(name: str, tmp_path: Path) -> None:
+    assert load_inpainter(EngineInfo(name), save_files(name, tmp_path), device="cpu").info.name == name
 
 
 def test_file_of_another_network_is_refused_by_name(tmp_path: Path) -> None:
