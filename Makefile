@@ -14,7 +14,7 @@ PANEL := tests/plugin/premiere
 PANEL_STAMP := build/panel/.set-up
 PROTOS := $(wildcard proto/cleanplate/v1/*.proto)
 
-.PHONY: help setup demo test test-page test-hosts lint types bench bench-gpu bench-memory bench-quality proto clean
+.PHONY: help setup demo test test-networks test-page test-hosts lint types bench bench-gpu bench-memory bench-quality proto clean
 
 help:
 	@echo "make setup          a .venv with everything in it"
@@ -22,6 +22,7 @@ help:
 	@echo "make test           all tests; those that need melt, luajit, node (20 or later, npm) or chromium skip where these are"
 	@echo "                    not installed: apt-get install melt luajit nodejs npm chromium"
 	@echo "make test-page      the picker's page in a browser; says why where it skips"
+	@echo "make test-networks  the published networks: every array of their cases, their contracts as engines; minutes"
 	@echo "make test-hosts     timelines in Kdenlive and Blender; root on Debian, 3 GB in HOSTS_SID=$(HOSTS_SID), minutes"
 	@echo "make lint types     ruff, mypy --strict"
 	@echo "make bench          frames per second and peak memory (QUICK=1 for a short look)"
@@ -45,7 +46,10 @@ demo: setup
 
 test: setup $(PANEL_STAMP)
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "no chromium: the page's tests in a browser skip"
-	$(BIN)/python -m pytest -m "not hosts"
+	$(BIN)/python -m pytest -m "not hosts and not networks"
+
+test-networks: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m networks
 
 test-page: setup $(PANEL_STAMP)
 	$(BIN)/python -m pytest -rs tests/plugin/page

@@ -84,7 +84,19 @@ def finders() -> dict[str, tuple[Callable[[], NameFinder], str]]:
 
 
 def each(engines: dict[str, Callable[[], object]]) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("build", engines.values(), ids=engines.keys())
+    return pytest.mark.parametrize("build", [pytest.param(engines[n], id=n, marks=marks_of(n)) for n in engines])
+
+
+def each_finder() -> pytest.MarkDecorator:
+    found = finders()
+    return pytest.mark.parametrize(
+        ("build", "words"), [pytest.param(*found[n], id=n, marks=marks_of(n)) for n in found]
+    )
+
+
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    """What neither needs nothing nor is a fake is a network, which takes its time."""
+    return [] if name == "embedded" or name.startswith("fake") else [pytest.mark.networks]
 
 
 def a_scene(count: int, size: tuple[int, int] = (72, 96), disc_px: int = 12) -> tuple[ArrayFrames, np.ndarray]:
@@ -345,7 +357,7 @@ def test_matter_is_certain_inside_and_outside_and_goes_on_from_saved_state(build
     assert (first[far] < 0.05).all()
 
 
-@pytest.mark.parametrize(("build", "words"), finders().values(), ids=finders().keys())
+@each_finder()
 @pytest.mark.parametrize("size", [(72, 96), (33, 47), (120, 40)])
 def test_name_finder_gives_hits_within_the_picture_best_first_and_the_same_again(
     build: Callable[[], NameFinder], words: str, size: tuple[int, int]
@@ -371,7 +383,7 @@ def test_name_finder_gives_hits_within_the_picture_best_first_and_the_same_again
             assert hit.mask.any()
 
 
-@pytest.mark.parametrize(("build", "words"), finders().values(), ids=finders().keys())
+@each_finder()
 def test_name_finder_takes_values_beyond_white_and_black_and_never_writes_to_the_picture(
     build: Callable[[], NameFinder], words: str
 ) -> None:
