@@ -20,7 +20,7 @@ help:
 	@echo "make setup          a .venv with everything in it"
 	@echo "make demo           click, track, fill on a shot of its own making; figures, picture, media"
 	@echo "make test           all tests; those that need melt, luajit, node (20 or later, npm) or chromium skip where these are"
-	@echo "                    not installed: apt-get install melt luajit nodejs npm chromium"
+	@echo "                    not installed: apt-get install melt luajit nodejs npm chromium-headless-shell"
 	@echo "make test-page      the picker's page in a browser; says why where it skips"
 	@echo "make test-networks  the published networks: every array of their cases, their contracts as engines; minutes"
 	@echo "make test-hosts     timelines in Kdenlive and Blender; root on Debian, 3 GB in HOSTS_SID=$(HOSTS_SID), minutes"
@@ -45,7 +45,7 @@ demo: setup
 	$(BIN)/cleanplate demo -o demo-out
 
 test: setup $(PANEL_STAMP)
-	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || echo "no chromium: the page's tests in a browser skip"
+	@command -v chromium-headless-shell chromium google-chrome >/dev/null || echo "no chromium: the page's tests in a browser skip"
 	$(BIN)/python -m pytest -m "not hosts and not networks"
 
 test-networks: setup

@@ -12,7 +12,10 @@ from plugin.page.fake_gateway import FakeGateway
 from plugin.page.fake_shot import Shot
 from plugin.page.picker_page import PickerPage, Scene
 
-CHROMIUM = next((found for name in ("chromium", "google-chrome", "chrome") if (found := shutil.which(name))), None)
+# The shell is the same browser without its windows: it starts in a third of the time.
+CHROMIUM = next(
+    (found for name in ("chromium-headless-shell", "chromium", "google-chrome") if (found := shutil.which(name))), None
+)
 SIZE = {"width": 1280, "height": 720}
 
 
@@ -20,7 +23,7 @@ SIZE = {"width": 1280, "height": 720}
 def browser() -> Iterator[object]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     if CHROMIUM is None:
-        pytest.skip("no browser: apt-get install chromium")
+        pytest.skip("no browser: apt-get install chromium-headless-shell")
     arguments = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     with sync_api.sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
