@@ -15,7 +15,7 @@ from plugin.page.picker_page import PickerPage
 Opener = Callable[..., PickerPage]
 CONTROLS = {"button", "slider", "combobox", "textbox", "checkbox", "radio", "application", "ColorWell"}
 KEPT_WORDS = re.compile(
-    r"walker\.mov|walker_clean\.mov|prores|Apache-2\.0|CC-BY-NC-4\.0|grabcut|tracker|studio|English|GiB|px|Cleanplate|"
+    r"walker\.mov|walker_clean\.mov|prores|Apache-2\.0|CC-BY-NC-4\.0|grabcut|tracker|studio|plate|away|English|GiB|px|Cleanplate|"
     r"Alt|Shift|Ctrl|Space|Enter|Home|End|Delete|\b[A-Z]\b|dog|DaVinci Resolve"
 )
 COUNT_CONTROLS = """() => [...document.querySelectorAll('button, select, input, canvas[tabindex], summary')]
