@@ -116,7 +116,7 @@ class _Source(Protocol):
 
     index: FrameIndex
 
-    def frame(self, number: int) -> av.VideoFrame: ...
+    def frames_to(self, number: int, most: int) -> Iterator[tuple[int, av.VideoFrame]]: ...
 
     def run(self, numbers: range) -> Iterator[av.VideoFrame]: ...
 
@@ -153,8 +153,23 @@ class Decoder:
             RangeError: no such frame.
             MediaError: the frame cannot be decoded.
         """
+        return next(self.plates_to(frame, 0))
+
+    def plates_to(self, frame: int, most: int) -> Iterator[Plate]:
+        """Decodes one frame and gives, before it, what was decoded on the way to it.
+
+        Args:
+            frame: the last one given.
+            most: frames before it that are given at most, in order; those that fit the media alone.
+
+        Raises:
+            RangeError: no such frame.
+            MediaError: the frame cannot be decoded.
+        """
         self._check(frame)
-        return self._plate(self._source.frame(frame), frame)
+        for number, decoded in self._source.frames_to(frame, most):
+            if number == frame or self._fits(decoded):
+                yield self._plate(decoded, number)
 
     def plates(self, frames: range) -> Iterator[Plate]:
         """Decodes a range of frames in order.
@@ -191,6 +206,9 @@ class Decoder:
             )
         raise RangeError(f"{name} has frames 0 to {last}, and frame {frame} was asked for; choose one of these")
 
+    def _fits(self, decoded: av.VideoFrame) -> bool:
+        return (decoded.height, decoded.width) == self.media.size and decoded.format.name == self.media.format.name
+
     def _plate(self, decoded: av.VideoFrame, frame: int) -> Plate:
         if (decoded.height, decoded.width) != self.media.size:
             raise other_size(self.media.path, decoded, self.media.size)
@@ -222,9 +240,11 @@ class _FileSource:
         stream.codec_context.thread_count = _THREAD_COUNT
         return container, stream
 
-    def frame(self, number: int) -> av.VideoFrame:
+    def frames_to(self, number: int, most: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """A frame with its number, after at most so many that were decoded on the way to it."""
         if self._last and self._last[0] == number:
-            return self._last[1]
+            yield self._last
+            return
         key = self.index.key_for(number)
         start = self.index.first_frame_of(key)
         if self._decoding is None or number < self._next or start > self._next:
@@ -239,11 +259,14 @@ class _FileSource:
             self._next = found + 1
             if found == number:
                 self._last = (found, decoded)
-                return decoded
+                yield self._last
+                return
+            if found >= number - most:
+                yield found, decoded
         raise self._undecodable(number)
 
     def run(self, numbers: range) -> Iterator[av.VideoFrame]:
-        return (self.frame(number) for number in numbers)
+        return (decoded for number in numbers for _, decoded in self.frames_to(number, 0))
 
     def close(self) -> None:
         self._decoding = self._last = None

@@ -141,7 +141,11 @@ class ImageSource:
         self.index = FrameIndex(count, np.ones_like(count), count, count, count, count)
         self._pool: ThreadPoolExecutor | None = None
 
-    def frame(self, number: int) -> av.VideoFrame:
+    def frames_to(self, number: int, most: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """The frame with its number; nothing else has to be decoded for it."""
+        yield number, self._frame(number)
+
+    def _frame(self, number: int) -> av.VideoFrame:
         assert self._media.first_number is not None
         path = sequences.numbered(self._media.path, self._media.first_number + number)
         frame, _ = _decode_image(path, self._media.codec)
@@ -153,7 +157,7 @@ class ImageSource:
         self._pool = self._pool or ThreadPoolExecutor(_IMAGES_AHEAD, thread_name_prefix="images")
         ahead: deque[Future[av.VideoFrame]] = deque()
         for number in numbers:
-            ahead.append(self._pool.submit(self.frame, number))
+            ahead.append(self._pool.submit(self._frame, number))
             if len(ahead) >= _IMAGES_AHEAD:
                 yield ahead.popleft().result()
         while ahead:

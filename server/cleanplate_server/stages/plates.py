@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from threading import RLock
 from typing import Protocol
 
@@ -16,11 +16,22 @@ from cleanplate_server.stages.color import luma_weights, to_luma, to_rgb
 from cleanplate_server.stages.windows import bounding_box
 
 
+_PASSED_SHARE = 0.25
+"""Part of the room that what was decoded on the way to one plate may take."""
+
+
 class PlateSource(Protocol):
     """Whatever decodes single frames of a media, such as ``stages.decode.Decoder``."""
 
     def plate(self, frame: int) -> Plate:
         """The frame with this number."""
+
+
+class PassingSource(Protocol):
+    """Whatever decodes several frames to get at one, such as ``stages.decode.Decoder``."""
+
+    def plates_to(self, frame: int, most: int) -> Iterator[Plate]:
+        """The frame with this number, after at most so many that were decoded on the way to it."""
 
 
 class MaskSource(Protocol):
@@ -36,6 +47,9 @@ class MaskSource(Protocol):
 class PlateCache:
     """The plates last used of one media, in their own planes. Safe to use from several threads.
 
+    What is decoded on the way to a plate is kept too, up to a part of the room: whoever looks to both sides of frame
+    after frame asks for it soon, and would have it decoded again from the last key frame on.
+
     Args:
         source: decodes what is not here.
         limit_bytes: plates beyond it are forgotten, the longest unused first; at least two are kept.
@@ -44,10 +58,11 @@ class PlateCache:
     LIMIT_COUNT = 160
     """Plates kept where they are small: as far as engines look to both sides, and no more however long the clip is."""
 
-    def __init__(self, source: PlateSource, limit_bytes: int) -> None:
+    def __init__(self, source: PassingSource, limit_bytes: int) -> None:
         self._source = source
         self._limit_bytes = limit_bytes
         self._held_bytes = 0
+        self._most_passed = 0  # until a plate tells how large they are
         self._plates: OrderedDict[int, Plate] = OrderedDict()
         self._lock = RLock()
 
@@ -57,8 +72,8 @@ class PlateCache:
             if frame in self._plates:
                 self._plates.move_to_end(frame)
                 return self._plates[frame]
-            plate = self._source.plate(frame)
-            self.keep(plate)
+            for plate in self._source.plates_to(frame, self._most_passed):
+                self._keep(plate)
             return plate
 
     def keep(self, plate: Plate) -> None:
@@ -71,6 +86,8 @@ class PlateCache:
             return
         self._plates[plate.frame] = plate
         self._held_bytes += _plate_bytes(plate)
+        room = min(self.LIMIT_COUNT, self._limit_bytes // max(1, _plate_bytes(plate)))
+        self._most_passed = int(room * _PASSED_SHARE)
         while len(self._plates) > (2 if self._held_bytes > self._limit_bytes else self.LIMIT_COUNT):
             _, oldest = self._plates.popitem(last=False)
             self._held_bytes -= _plate_bytes(oldest)

@@ -90,17 +90,19 @@ def fit_affine(flow: Field, weight: Weight, *, rounds: int = 4) -> Field | None:
         pick = np.linspace(0, len(rows) - 1, _MOST_PLACES).astype(np.intp)
         rows, columns = rows[pick], columns[pick]
     height, width = weight.shape
-    design = np.stack([np.ones(len(rows)), (columns - width / 2) / 100, (rows - height / 2) / 100], 1)
+    x, y = (columns - width / 2) / 100, (rows - height / 2) / 100
+    design = np.stack([np.ones(len(rows)), x, y], 1)
     wanted, trust = flow[rows, columns].astype(np.float64), weight[rows, columns].astype(np.float64)
+    # all that a round sums up, side by side: each place's normal equations and their right sides
+    terms = np.concatenate([design[:, :, None] * design[:, None], design[:, :, None] * wanted[:, None]], 2)
     stiffness = np.diag([1e-3, 1, 1]) * trust.sum() * 1e-3
-    now = trust
+    now, middle = trust, len(rows) // 2
     for _ in range(rounds):
-        # einsum: sums this small are not worth waking the threads of a matrix product
-        left = design * now[:, None]
-        normal = np.einsum("ni,nj->ij", left, design) + stiffness
-        parameters = np.linalg.solve(normal, np.einsum("ni,nj->ij", left, wanted))
-        error = np.hypot(*(np.einsum("ni,ij->jn", design, parameters) - wanted.T))
-        now = trust / (1 + (error / max(float(np.median(error)), 0.3)) ** 2)
+        sums = (now @ terms.reshape(len(rows), -1)).reshape(3, 5)
+        parameters = np.linalg.solve(sums[:, :3] + stiffness, sums[:, 3:])
+        off = design @ parameters - wanted
+        error = np.hypot(off[:, 0], off[:, 1])
+        now = trust / (1 + (error / max(float(np.partition(error, middle)[middle]), 0.3)) ** 2)
     x, y = grid(height, width)
     x, y = (x - width / 2) / 100, (y - height / 2) / 100
     p = parameters.astype(np.float32)

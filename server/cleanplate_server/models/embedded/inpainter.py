@@ -59,7 +59,7 @@ class _Settings:
         largest_px: longest side of the picture that sources are compared on.
         growth: ratio of one source's distance to the one before it.
         sources: looked at to each side before only what is still missing is looked for.
-        finest: level of the flow search from source to source, see ``search_for``.
+        finest: level of the flow search, see ``search_for``.
     """
 
     largest_px: int
@@ -69,7 +69,7 @@ class _Settings:
 
 
 _SETTINGS: dict[Effort, _Settings] = {
-    "fast": _Settings(largest_px=224, growth=1.5, sources=9, finest=2),
+    "fast": _Settings(largest_px=224, growth=1.6, sources=8, finest=2),
     "balanced": _Settings(largest_px=320, growth=1.33, sources=14),
     "best": _Settings(largest_px=480, growth=1.2, sources=24),
 }
@@ -145,7 +145,7 @@ class PlateFiller:
         found = self._candidates(target)
         weights = shares(found) if found else []
         if found:
-            found, weights = refine(target, found, weights)
+            found, weights = refine(target, found, weights, finest=self._settings.finest)
         rgb, mass = compose(target, box, found, weights)
         seen = hole & (mass > _LEAST_MASS)
         return np.where(seen[..., None], rgb, self._shot.rgb(target.frame, box)).astype(np.float32), hole & ~seen

@@ -22,7 +22,7 @@ _LEAST_SHARE = 0.08
 
 
 def refine(
-    target: Target, found: Sequence[Candidate], weights: Sequence[Weight]
+    target: Target, found: Sequence[Candidate], weights: Sequence[Weight], *, finest: int = 1
 ) -> tuple[list[Candidate], list[Weight]]:
     """Registers every candidate to the mixture of all inside the hole too, and weighs anew.
 
@@ -32,6 +32,7 @@ def refine(
     Args:
         target: the hole and its surroundings.
         found, weights: candidates and their shares; at least one.
+        finest: level of the flow search, see ``search_for``.
 
     Returns:
         The candidates that had a share, and their new shares.
@@ -41,7 +42,7 @@ def refine(
     most = [float(weight[hole].max()) for weight in weights]
     least = min(_LEAST_SHARE, max(most) / 2)  # where very many share a pixel none has much
     found = [one for one, share in zip(found, most, strict=True) if share >= least]
-    search = search_for()
+    search = search_for(finest)
     refined, costs = [], []
     for candidate, differs in zip(found, disagreement(found), strict=True):
         moved, distance = _register(search, target, candidate, mixture)

@@ -202,12 +202,16 @@ def ladder(frame: int, frames: range, direction: int, *, growth: float) -> Itera
         distance = max(distance + 1, round(distance * growth))
 
 
+_Piece = tuple[Box, RGB, NDArray[np.uint8]]
+"""Where in the frame, float32 [h, w, 3], and uint8 [h, w], 1 where the frame has no hole."""
+
+
 class SourceReader:
     """Reads pieces of a shot's frames and keeps the latest in bounded memory. Safe to use from several threads."""
 
     def __init__(self, shot: MaskedFrames) -> None:
         self._shot = shot
-        self._kept: OrderedDict[int, tuple[Box, RGB, NDArray[np.uint8]]] = OrderedDict()
+        self._kept: OrderedDict[int, _Piece] = OrderedDict()
         self._bytes = 0
         self._lock = Lock()
 
@@ -259,30 +263,51 @@ class SourceReader:
     def _read(self, frame: int, box: Box) -> tuple[RGB, NDArray[np.uint8]]:
         kept = self._kept.get(frame)
         if kept is None or not _holds(kept[0], box):
-            kept = self._fetch(frame, box if kept is None else _union(kept[0], box))
+            kept = self._fetch(frame, box, kept)
         self._kept.move_to_end(frame)
         outer, rgb, free = kept
         rows = slice(box.y0 - outer.y0, box.y1 - outer.y0)
         columns = slice(box.x0 - outer.x0, box.x1 - outer.x0)
         return rgb[rows, columns], free[rows, columns]
 
-    def _fetch(self, frame: int, box: Box) -> tuple[Box, RGB, NDArray[np.uint8]]:
-        outer = _tile(box, self._shot.size, _TILE_PX)
+    def _fetch(self, frame: int, box: Box, kept: _Piece | None) -> _Piece:
+        """A piece that holds the box and what was kept; what was kept is not made again."""
+        outer = _tile(box if kept is None else _union(kept[0], box), self._shot.size, _TILE_PX)
         side = 2 * _HOLE_GROW_PX + 1
         hole = self._shot.mask(frame)[outer.slices].astype(np.uint8)
         free = np.asarray(1 - cv2.dilate(hole, np.ones((side, side), np.uint8)), np.uint8)
-        if frame in self._kept:
+        rgb = np.empty((*outer.size, 3), np.float32)
+        if kept is not None:
+            _part(rgb, outer, kept[0])[:] = kept[1]
             self._drop(frame)
-        kept = outer, np.ascontiguousarray(self._shot.rgb(frame, outer)), free
-        self._kept[frame] = kept
-        self._bytes += kept[1].nbytes + kept[2].nbytes
+        for strip in [outer] if kept is None else _around(kept[0], outer):
+            _part(rgb, outer, strip)[:] = self._shot.rgb(frame, strip)
+        piece = outer, rgb, free
+        self._kept[frame] = piece
+        self._bytes += rgb.nbytes + free.nbytes
         while (self._bytes > _CACHE_BYTES or len(self._kept) > _CACHE_COUNT) and len(self._kept) > 1:
             self._drop(next(iter(self._kept)))
-        return kept
+        return piece
 
     def _drop(self, frame: int) -> None:
         _, rgb, free = self._kept.pop(frame)
         self._bytes -= rgb.nbytes + free.nbytes
+
+
+def _part(rgb: RGB, outer: Box, box: Box) -> RGB:
+    """The box in an array that covers ``outer``: a view."""
+    return rgb[box.y0 - outer.y0 : box.y1 - outer.y0, box.x0 - outer.x0 : box.x1 - outer.x0]
+
+
+def _around(inner: Box, outer: Box) -> list[Box]:
+    """What ``outer`` has beyond ``inner``: above and below over the whole width, left and right between them."""
+    strips = (
+        Box(outer.x0, outer.y0, outer.x1, inner.y0),
+        Box(outer.x0, inner.y1, outer.x1, outer.y1),
+        Box(outer.x0, inner.y0, inner.x0, inner.y1),
+        Box(inner.x1, inner.y0, outer.x1, inner.y1),
+    )
+    return [strip for strip in strips if min(strip.size) > 0]
 
 
 def _holds(outer: Box, box: Box) -> bool:
@@ -307,8 +332,8 @@ def _shrink_free(free: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.u
     """1 where all that a working pixel covers is free."""
     if free.shape == size:
         return free
-    cover = cv2.resize(free.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-    return (cover > 0.999).astype(np.uint8)
+    cover = cv2.resize(free * np.uint8(255), size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cover == 255, np.uint8)
 
 
 def _resize(rgb: RGB, size: tuple[int, int]) -> RGB:
