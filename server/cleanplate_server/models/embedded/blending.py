@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.completion import Field, Weight, spread
 from cleanplate_server.models.embedded.registration import Registered, sample_free
@@ -20,6 +22,8 @@ _SOFTNESS = 0.04
 _LARGEST_OFFSET = 0.12
 _WORST = 0.3
 _LEAST_SHARE = 0.01
+_NO_SHARE = 0.002
+_ROW = 256
 _UNKNOWN = 0.25
 _LIKE = 3
 _NEVER = 9.0
@@ -167,36 +171,56 @@ def mean_size(difference: Field) -> Luma:
     return np.asarray(cv2.transform(np.abs(difference), np.full((1, 3), 1 / 3, np.float32)), np.float32)
 
 
-def compose(target: Target, box: Box, found: Sequence[Candidate], weights: Sequence[Weight]) -> tuple[RGB, Weight]:
-    """Mixes the candidates at full resolution, each sampled once from its source.
+def compose(
+    target: Target, hole: Mask, box: Box, found: Sequence[Candidate], weights: Sequence[Weight]
+) -> tuple[RGB, Weight]:
+    """Mixes the candidates at full resolution, each sampled once from its source, where it has a share.
 
     Args:
         target: the hole and its surroundings.
-        box: the part of the target's box to make, full pixels.
+        hole: bool [H, W], the pixels of ``box`` to make.
+        box: full pixels, in the target's box.
         found, weights: candidates and their shares.
 
     Returns:
-        float32 [H, W, 3] of the box, and float32 [H, W] the weight behind it: 0 where no source has seen the pixel.
+        float32 [H, W, 3] of the box, and float32 [H, W] the weight behind it: 0 where no source has seen the pixel,
+        and outside the hole.
     """
-    row, column = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float32)
+    row, column = (side.astype(np.float32) for side in np.nonzero(hole))
+    row, column = row + np.float32(box.y0), column + np.float32(box.x0)
     work_x, work_y = target.working(column, row)
-    hole = target.hole[target.inner]
-    total, mass = np.zeros((*box.size, 3), np.float32), np.zeros(box.size, np.float32)
-    most = [float(weight[hole].max(initial=0)) for weight in weights]
+    total, mass = np.zeros((len(row), 3), np.float32), np.zeros(len(row), np.float32)
+    near = target.hole[target.inner]
+    most = [float(weight[near].max(initial=0)) for weight in weights]
     least = min(_LEAST_SHARE, max(most, default=0) / 2)
     for candidate, weight, share_at_most in zip(found, weights, most, strict=True):
         if share_at_most < least:
             continue
-        view = candidate.source.view
-        flow = _enlarge(candidate.flow, work_x, work_y) * target.step
-        x, y = view.full_places(column + flow[..., 0], row + flow[..., 1])
-        free = sample_free(view.full_free, x, y)
-        share = np.where(free > 0, _enlarge(weight, work_x, work_y), 0).astype(np.float32)
-        rgb = cv2.remap(view.full, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        total += share[..., None] * (rgb + _enlarge(candidate.offset, work_x, work_y))
-        mass += share
-    return total / np.maximum(mass, np.float32(1e-6))[..., None], mass
+        shares = _at(weight, work_x, work_y)
+        has = np.flatnonzero(shares > _NO_SHARE)
+        if not len(has):
+            continue
+        view, x, y = candidate.source.view, work_x[has], work_y[has]
+        flow = _at(candidate.flow, x, y) * target.step
+        there_x, there_y = view.full_places(column[has] + flow[:, 0], row[has] + flow[:, 1])
+        free = _at(view.full_free, there_x, there_y, how=cv2.INTER_NEAREST, beyond=cv2.BORDER_CONSTANT)
+        share = np.where(free > 0, shares[has], np.float32(0))
+        rgb = _at(view.full, there_x, there_y, how=cv2.INTER_CUBIC) + _at(candidate.offset, x, y)
+        total[has] += share[:, None] * rgb
+        mass[has] += share
+    rgb, weight = np.zeros((*box.size, 3), np.float32), np.zeros(box.size, np.float32)
+    rgb[hole], weight[hole] = total / np.maximum(mass, np.float32(1e-6))[:, None], mass
+    return rgb, weight
 
 
-def _enlarge(field: Field, x: Luma, y: Luma) -> Field:
-    return np.asarray(cv2.remap(field, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32)
+def _at(
+    field: NDArray[Any], x: Luma, y: Luma, *, how: int = cv2.INTER_LINEAR, beyond: int = cv2.BORDER_REPLICATE
+) -> NDArray[Any]:
+    """Values of a field [h, w] or [h, w, c] at places: float32 [n] each in, [n] or [n, c] out."""
+    count = len(x)
+    # OpenCV moves pictures, and none that is longer than 32767: the places are laid in rows
+    rows = -(-count // _ROW)
+    columns_rows = np.zeros((2, rows * _ROW), np.float32)
+    columns_rows[0, :count], columns_rows[1, :count] = x, y
+    taken = cv2.remap(field, *columns_rows.reshape(2, rows, _ROW), how, borderMode=beyond)
+    return np.asarray(taken).reshape(rows * _ROW, *field.shape[2:])[:count]

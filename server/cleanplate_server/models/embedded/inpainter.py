@@ -146,7 +146,7 @@ class PlateFiller:
         weights = shares(found) if found else []
         if found:
             found, weights = refine(target, found, weights, finest=self._settings.finest)
-        rgb, mass = compose(target, box, found, weights)
+        rgb, mass = compose(target, hole, box, found, weights)
         seen = hole & (mass > _LEAST_MASS)
         return np.where(seen[..., None], rgb, self._shot.rgb(target.frame, box)).astype(np.float32), hole & ~seen
 
