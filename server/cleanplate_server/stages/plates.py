@@ -15,7 +15,6 @@ from cleanplate_server.stages.clean_plates import FittedPlate
 from cleanplate_server.stages.color import luma_weights, to_luma, to_rgb
 from cleanplate_server.stages.windows import bounding_box
 
-
 _PASSED_SHARE = 0.25
 """Part of the room that what was decoded on the way to one plate may take."""
 

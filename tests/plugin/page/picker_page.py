@@ -121,7 +121,8 @@ class PickerPage:
     def click_object(self) -> None:
         """On the disc, and waits for the answer."""
         self.click(*self.scene.shot.center(self.frame))
-        self.until(lambda: "key" in self.strip())
+        # an event may tell of the key before the answer itself has come
+        self.until(lambda: "key" in self.strip() and "Looking" not in self.text("#status"))
 
     def follow(self) -> None:
         self.tab.click("#both")
