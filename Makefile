@@ -4,6 +4,7 @@ PYTHON ?= python3
 SHARED ?= ../shared
 OUT ?= bench-out
 DEVICE ?= cuda:0
+WORKERS ?= 2
 HOSTS_SID ?= build/hosts-sid
 
 VENV := .venv
@@ -20,7 +21,8 @@ help:
 	@echo "make setup          a .venv with everything in it"
 	@echo "make demo           click, track, fill on a shot of its own making; figures, picture, media"
 	@echo "make test           all tests; those that need melt, luajit, node (20 or later, npm) or chromium skip where these are"
-	@echo "                    not installed: apt-get install melt luajit nodejs npm chromium-headless-shell"
+	@echo "                    not installed: apt-get install melt luajit nodejs npm chromium-headless-shell;"
+	@echo "                    WORKERS=$(WORKERS) processes at once"
 	@echo "make test-page      the picker's page in a browser; says why where it skips"
 	@echo "make test-networks  the published networks: every array of their cases, their contracts as engines; minutes"
 	@echo "make test-hosts     timelines in Kdenlive and Blender; root on Debian, 3 GB in HOSTS_SID=$(HOSTS_SID), minutes"
@@ -46,10 +48,10 @@ demo: setup
 
 test: setup $(PANEL_STAMP)
 	@command -v chromium-headless-shell chromium google-chrome >/dev/null || echo "no chromium: the page's tests in a browser skip"
-	$(BIN)/python -m pytest -m "not hosts and not networks"
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not hosts and not networks"
 
 test-networks: setup
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m networks
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) -m networks
 
 test-page: setup $(PANEL_STAMP)
 	$(BIN)/python -m pytest -rs tests/plugin/page
