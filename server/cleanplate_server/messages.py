@@ -54,6 +54,7 @@ _PICTURE_ENDINGS: dict[int, tuple[str, list[int]]] = {
     media_pb2.GetFrameRequest.ENCODING_JPEG: (".jpg", [cv2.IMWRITE_JPEG_QUALITY, 92]),
     media_pb2.GetFrameRequest.ENCODING_PNG: (".png", [cv2.IMWRITE_PNG_COMPRESSION, 1]),
 }
+_MASK_PNG = [cv2.IMWRITE_PNG_BILEVEL, 1, cv2.IMWRITE_PNG_COMPRESSION, 1]
 _JPEG_LIMIT_PX = 65500
 
 
@@ -73,8 +74,8 @@ def absolute_path(text: str, role: PathRole) -> Path:
 
 
 def encode_mask(mask: Mask) -> bytes:
-    """A bool [H, W] mask as PNG with 0 and 255."""
-    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    """A bool [H, W] mask as PNG with 0 and 255, a bit for each pixel."""
+    written, png = cv2.imencode(".png", mask.astype(np.uint8) * 255, _MASK_PNG)
     assert written
     return png.tobytes()
 

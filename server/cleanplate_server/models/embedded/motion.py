@@ -173,7 +173,7 @@ class Movement:
         for shift, noise in zip(self.shifts, self.noises, strict=True):
             own = np.median(shift[place], axis=0)
             reach = 2.0 * noise + 0.5 * float(np.linalg.norm(own))
-            alike += np.exp(np.float32(-0.5) * np.square(np.linalg.norm(shift - own, axis=-1) / np.float32(reach)))
+            alike += np.exp(np.float32(-0.5) * _squared_length(shift - own) / np.float32(reach**2))
         other = (1.0 - alike / len(self.shifts)) * self.shifted
         by_pixel = (1.0 + 1.5 * self.exactness) * (_FOR_CHANGE * self.changed - _FOR_REST)
         evidence = (
@@ -184,6 +184,10 @@ class Movement:
         return np.where(pinholes(self.changed >= 0.4, _HOLE_SHARE), np.maximum(evidence, _HOLE), evidence).astype(
             np.float32
         )
+
+
+def _squared_length(motion: Flow) -> Picture:
+    return np.asarray(np.square(motion[..., 0]) + np.square(motion[..., 1]), np.float32)
 
 
 def pinholes(mask: Mask, share: float) -> Mask:

@@ -114,6 +114,11 @@ def part_at(region: NDArray[np.bool_], seeds: NDArray[np.bool_], neck_px: float)
     areas = stats[:, cv2.CC_STAT_AREA]
     others = areas >= _OTHER_SHARE * areas[held].sum()
     others[0], others[held] = False, False
-    cost = np.where(region, np.float32(1.0), np.float32(_OUTSIDE_COST))
-    own, other = (distances_along((cost, cost), mask) for mask in (np.isin(labels, held), others[labels]))
-    return np.asarray(region & (own < other) & (own < _OUTSIDE_COST))
+    # Ways that leave the region's box cost more than any that counts.
+    rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    cost = np.where(region[box], np.float32(1.0), np.float32(_OUTSIDE_COST))
+    own, other = (distances_along((cost, cost), mask[box]) for mask in (np.isin(labels, held), others[labels]))
+    part = np.zeros_like(region)
+    part[box] = region[box] & (own < other) & (own < _OUTSIDE_COST)
+    return part

@@ -325,18 +325,35 @@ class CutImage:
         rows, columns = np.flatnonzero(u.any(axis=1)), np.flatnonzero(u.any(axis=0))
         if rows.size:
             box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
-            slopes, offsets = guided_lines(self._small, u, radius_px=_GUIDE_PX, epsilon=1e-4)
             # Twice the radius away from where anything is, slopes and offsets are 0.
-            down, across = self._enlarged(box.grown(2 * _GUIDE_PX + 1, self._size)).slices
-            soft = np.array(
-                cv2.resize(offsets, (width, height), interpolation=cv2.INTER_LINEAR)[down, across], np.float32
-            )
-            for channel in range(3):
-                line = cv2.resize(slopes[..., channel], (width, height), interpolation=cv2.INTER_LINEAR)
-                soft += np.asarray(line[down, across] * self._picture[down, across, channel], np.float32)
-            found[down, across] = soft >= 0.5
+            near = box.grown(4 * _GUIDE_PX + 2, self._size)
+            fitted = guided_lines(self._small[near.slices], u[near.slices], radius_px=_GUIDE_PX, epsilon=1e-4)
+            around = self._enlarged(box.grown(2 * _GUIDE_PX + 1, self._size))
+            lines = self._enlarge(np.dstack(fitted), around, origin=(near.x0, near.y0))
+            soft = lines[..., 3] + np.einsum("ijk,ijk->ij", lines[..., :3], self._picture[around.slices])
+            found[around.slices] = soft >= 0.5
         told = cv2.resize(seeds.inside.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST) > 0
         return np.asarray(found | told)
+
+    def _enlarge(self, field: Picture, box: Box, *, origin: tuple[int, int]) -> Picture:
+        """Brings a part of the picture from working to full size, linearly between its places.
+
+        Args:
+            field: float32 [h, w, c] at working size.
+            box: at full size.
+            origin: (x, y) of the field's first pixel at working size.
+
+        Returns:
+            float32 [H, W, c] of the box.
+        """
+        height, width = self._picture.shape[:2]
+        right, down = self._size[1] / width, self._size[0] / height
+        x = ((np.arange(box.x0, box.x1) + 0.5) * right - 0.5 - origin[0]).astype(np.float32)
+        y = ((np.arange(box.y0, box.y1) + 0.5) * down - 0.5 - origin[1]).astype(np.float32)
+        columns, rows = np.broadcast_to(x, box.size), np.broadcast_to(y[:, None], box.size)
+        return np.asarray(
+            cv2.remap(field, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32
+        )
 
     def _enlarged(self, box: Box) -> Box:
         """A box of the working size at full size, rounded outwards."""
