@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -214,13 +213,13 @@ def compose(
 
 
 def _at(
-    field: NDArray[Any], x: Luma, y: Luma, *, how: int = cv2.INTER_LINEAR, beyond: int = cv2.BORDER_REPLICATE
-) -> NDArray[Any]:
+    field: cv2.typing.MatLike, x: Luma, y: Luma, *, how: int = cv2.INTER_LINEAR, beyond: int = cv2.BORDER_REPLICATE
+) -> NDArray[np.float32]:
     """Values of a field [h, w] or [h, w, c] at places: float32 [n] each in, [n] or [n, c] out."""
     count = len(x)
     # OpenCV moves pictures, and none that is longer than 32767: the places are laid in rows
     rows = -(-count // _ROW)
-    columns_rows = np.zeros((2, rows * _ROW), np.float32)
-    columns_rows[0, :count], columns_rows[1, :count] = x, y
-    taken = cv2.remap(field, *columns_rows.reshape(2, rows, _ROW), how, borderMode=beyond)
-    return np.asarray(taken).reshape(rows * _ROW, *field.shape[2:])[:count]
+    columns, lines = np.zeros((rows, _ROW), np.float32), np.zeros((rows, _ROW), np.float32)
+    columns.ravel()[:count], lines.ravel()[:count] = x, y
+    taken = cv2.remap(field, columns, lines, how, borderMode=beyond)
+    return np.asarray(taken, np.float32).reshape(rows * _ROW, *field.shape[2:])[:count]
