@@ -79,7 +79,7 @@ class PickCommand(click.Command):
             if not options.no_open and not webbrowser.open(url):
                 report.say("no browser could be opened; open the address above in one")
             if own:
-                report.say("Ctrl-C, or Close on the page, ends it; what you did is kept")
+                report.say("Ctrl-C, or Done on the page, ends it; what you did is kept")
                 _wait_until_closed(client, session.name, done)
 
 

@@ -33,10 +33,10 @@ class Scene(Protocol):
 class PickerPage:
     """One tab."""
 
-    def __init__(self, scene: Scene, context: Any) -> None:
-        self.scene, self.context = scene, context
+    def __init__(self, scene: Scene, context: Any, *, patience_seconds: float = PATIENCE_SECONDS) -> None:
+        self.scene, self.context, self.patience_seconds = scene, context, patience_seconds
         self.tab = context.new_page()
-        self.tab.set_default_timeout(PATIENCE_SECONDS * 1000)
+        self.tab.set_default_timeout(patience_seconds * 1000)
         self.faults: list[str] = []
         self.tab.on("pageerror", lambda error: self.faults.append(str(error)))
         self.tab.on("console", self._listen)
@@ -61,7 +61,7 @@ class PickerPage:
 
     def until(self, holds: Callable[[], bool]) -> None:
         """Waits for something, and fails where it does not come."""
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self.patience_seconds
         while not holds():
             assert time.monotonic() < end, f"it did not come: {self.text('#status')!r}, {self.text('#told')!r}"
             self.tab.wait_for_timeout(30)

@@ -66,7 +66,7 @@ def test_timeline_is_led_by_pointer_and_keys(page: PickerPage) -> None:
     assert page.frame in (19, 20, 21)
     page.tab.locator("#strip").focus()
     page.press("Home")
-    assert page.tab.locator("#strip").get_attribute("aria-valuenow") == "0"
+    page.until(lambda: page.tab.locator("#strip").get_attribute("aria-valuenow") == "0")
 
 
 def test_objects_are_followed_with_masks_as_they_come(page: PickerPage) -> None:
@@ -164,9 +164,7 @@ def test_engine_is_chosen_and_left_to_the_server_again(page: PickerPage) -> None
     page.click_object()
     engine = page.tab.get_by_role("combobox", name="Filling")
     page.until(
-        lambda: (
-            engine.locator("option").all_text_contents() == ["Automatic: studio", "studio", "plate", "away (not here)"]
-        )
+        lambda: engine.locator("option").all_text_contents() == ["Auto: studio", "studio", "plate", "away (not here)"]
     )
     engine.select_option("plate")
     page.until(lambda: page.fake.session["settings"]["engines"] == [{"kind": "inpainter", "name": "plate"}])

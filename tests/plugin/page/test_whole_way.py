@@ -2,75 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
-from cleanplate_plugin.gateway.server import Gateway
-from cleanplate_server.config import Settings
-from cleanplate_server.service.server import Server
-from gateways import RATE, READERS, Caller, facts_of
+from gateways import RATE, facts_of
 from media import X264, Recipe, write_video
-from plugin.page.fake_shot import Mask, Shot
+from plugin.page.fake_shot import Shot
 from plugin.page.picker_page import PickerPage
+from plugin.page.real_scene import RealScene
 
 Opener = Callable[..., PickerPage]
-KEY = b"k" * 32
-"""Signs cookies, as the command line keeps it beside the state."""
 SHOT = Shot(height=180, width=320, count=12)
-
-
-@dataclass
-class RealScene:
-    """A server, its gateway, and a session on the walker.
-
-    Args:
-        settings: of the server.
-        media: that it may read.
-        port: of the gateway, the same each time.
-    """
-
-    settings: Settings
-    media: Path
-    port: int
-    shot: Shot = SHOT
-    session: str = ""
-    announced: str = ""
-    _running: list[Server | Gateway] = field(default_factory=list)
-
-    def start(self) -> None:
-        server = Server(self.settings)
-        server.start()
-        gateway = Gateway(server.address, server.token, facts=READERS, ports=(self.port,), key=KEY)
-        gateway.start()
-        self._running = [gateway, server]
-
-    def stop(self) -> None:
-        while self._running:
-            self._running.pop(0).stop()
-
-    @property
-    def host(self) -> Caller:
-        token = (self.settings.state_folder / "token").read_text().strip()
-        return Caller(f"127.0.0.1:{self.port}", {"Authorization": f"Bearer {token}"})
-
-    @property
-    def page(self) -> str:
-        """A session's, or that of a shot once one is announced."""
-        if self.announced:
-            return f"http://127.0.0.1:{self.port}{self.announced}"
-        opened = self.host.post("/v1/sessions", {"path": str(self.media)}).json
-        self.session = opened["name"]
-        return f"http://127.0.0.1:{self.port}{opened['page']}"
-
-    def mask(self, frame: int) -> Mask:
-        picture = self.host.get(f"/v1/{self.session}/masks/1/{frame}").body
-        return np.asarray(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_GRAYSCALE) > 127)
 
 
 @pytest.fixture
@@ -81,10 +26,7 @@ def scene(tmp_path: Path) -> Iterator[RealScene]:
     ]
     recipe = Recipe(size=(SHOT.height, SHOT.width), count=SHOT.count, rate=RATE, options=X264, frames=frames)
     media = write_video(tmp_path / "walker.mov", recipe)
-    settings = Settings.load({"state_folder": tmp_path / "state", "allowed_folders": [tmp_path]}, environment={})
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = int(free.getsockname()[1])
-    made = RealScene(settings, media, port)
+    made = RealScene.of(media, SHOT)
     made.start()
     yield made
     made.stop()

@@ -41,6 +41,25 @@ export function alphaOf(mask) {
 }
 
 /**
+ * Four times the difference of two pictures of the same size: a code value more is hardly seen.
+ * @param {import("./pictures.js").Picture} after
+ * @param {import("./pictures.js").Picture} plate
+ */
+export function differenceOf(after, plate) {
+  const [canvas, copy] = [0, 1].map(() => new OffscreenCanvas(after.width, after.height));
+  const [pen, copying] = [canvas, copy].map((each) => /** @type {OffscreenCanvasRenderingContext2D} */ (each.getContext("2d")));
+  pen.drawImage(after, 0, 0);
+  pen.globalCompositeOperation = "difference"; // before anything is scaled, which would not round alike
+  pen.drawImage(plate, 0, 0);
+  pen.globalCompositeOperation = "lighter";
+  for (let doubling = 0; doubling < 2; doubling++) {
+    copying.drawImage(canvas, 0, 0);
+    pen.drawImage(copy, 0, 0);
+  }
+  return canvas;
+}
+
+/**
  * A mask and where it lies: an answer to a prompt is a crop of the whole.
  * @typedef {{ bitmap: ImageBitmap, width: number, height: number, area: [number, number, number, number] }} Mask
  */

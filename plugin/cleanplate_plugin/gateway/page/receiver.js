@@ -4,6 +4,7 @@ import { promptKey } from "./said.js";
 
 /**
  * @typedef {import("./wire.d.ts").Session} Session
+ * @typedef {import("./wire.d.ts").Run} Run
  * @typedef {import("./wire.d.ts").Track} Track
  * @typedef {import("./wire.d.ts").Job} Job
  * @typedef {import("./wire.d.ts").PromptAnswer} PromptAnswer
@@ -33,7 +34,7 @@ export class Receiver {
       this.store.set({ object: ids[0] ?? 1 }); // it was deleted
     }
     for (const id of state.tracks.keys()) if (!ids.includes(id)) this.#forget(id);
-    if (old?.run?.state === "RUNNING") this.#tellEnd(session);
+    this.#tellRun(old?.run, session.run);
   }
 
   /** @param {Track} track */
@@ -111,10 +112,15 @@ export class Receiver {
     } else this.store.set({ first, last, reelFirst: Math.min(first, reelFirst), reelLast: Math.max(last, reelLast) });
   }
 
-  /** @param {Session} session */
-  #tellEnd({ run }) {
-    if (!run || run.state === "RUNNING") return;
-    this.store.set({ status: `run${run.state}`, failure: run.state === "FAILED" ? run.message : "" });
+  /**
+   * Says that a run has begun or ended; one that had ended when the page came is old news.
+   * @param {Run | undefined} before
+   * @param {Run | undefined} now
+   */
+  #tellRun(before, now) {
+    if (!now || now.state === before?.state || (!before && now.state !== "RUNNING")) return;
+    const verb = now.kind === "SHADOW" ? "shadows" : "run";
+    this.store.set({ status: `${verb}${now.state}`, failure: now.state === "FAILED" ? now.message : "" });
   }
 
   /** @param {number} object */

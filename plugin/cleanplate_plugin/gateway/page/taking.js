@@ -81,6 +81,7 @@ export class TakingPanel {
       },
     });
     choice.value = chosen;
+    choice.title = choice.selectedOptions[0]?.textContent ?? ""; // a long name is cut off
     showTerms(terms, licence, free);
   }
 

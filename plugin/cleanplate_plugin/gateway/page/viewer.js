@@ -1,6 +1,6 @@
 // Draws the picture, what was found on it, and what was pointed at.
 
-import { checkers, stripes } from "./layers.js";
+import { checkers, differenceOf, stripes } from "./layers.js";
 import { word } from "./language.js";
 import { promptKey, saidAt } from "./said.js";
 import { JUDGING } from "./wishes.js";
@@ -141,7 +141,7 @@ export class Viewer {
     this.shown = { frame, picture: after };
     this.#put(after);
     if (mode === "wipe" && plate) this.#drawWipe(plate);
-    if (mode === "difference" && plate) this.#drawDifference(plate);
+    if (mode === "difference") this.#drawDifference();
   }
 
   /** @param {Picture} plate */
@@ -183,35 +183,14 @@ export class Viewer {
     pen.fillText(text, x, y);
   }
 
-  /**
-   * Four times the difference: a code value more is hardly seen.
-   * @param {Picture} plate
-   */
-  #drawDifference(plate) {
-    const { pen, canvas } = this;
-    pen.save();
-    pen.globalCompositeOperation = "difference";
-    this.#put(plate);
-    pen.globalCompositeOperation = "lighter";
-    for (let doubling = 0; doubling < 2; doubling++) {
-      const copy = this.#clearScratch();
-      copy.drawImage(canvas, 0, 0);
-      pen.drawImage(this.scratch, 0, 0);
+  /** Of pictures of one size, the best pair that is there; true pixels are compared, not what was made for looking at. */
+  #drawDifference() {
+    const { frame } = this.state;
+    for (const height of this.#heights) {
+      const [after, plate] = [this.wishes.after(frame, height), this.wishes.plate(frame, height)]
+        .map((wish) => wish && this.pictures.find(wish));
+      if (after && plate) return this.#put(differenceOf(after, plate));
     }
-    pen.restore();
-    this.#drawFrameAround();
-  }
-
-  /** The doubled ground beside the picture is drawn over. */
-  #drawFrameAround() {
-    const { pen, lens, canvas } = this;
-    const { left, top, x, y } = lens.place;
-    const [right, bottom] = [left + x * lens.width, top + y * lens.height];
-    pen.fillStyle = "#0c0d0f";
-    for (const [x0, y0, x1, y1] of [
-      [0, 0, canvas.width, top], [0, bottom, canvas.width, canvas.height],
-      [0, top, left, bottom], [right, top, canvas.width, bottom],
-    ]) if (x1 > x0 && y1 > y0) pen.fillRect(x0, y0, x1 - x0, y1 - y0);
   }
 
   /** @param {Wish | null} wish */
@@ -349,9 +328,8 @@ export class Viewer {
 
   /** Heights that will do, best first. */
   get #heights() {
-    const { lens, state } = this;
-    const [best, quick] = [lens.heightFor(state.speed !== 0), lens.heightFor(true)];
-    return [...new Set([best, lens.heightFor(false), quick])];
+    const { wishes, state } = this;
+    return [...new Set([wishes.height(state.speed !== 0), wishes.height(false), wishes.height(true)])];
   }
 
   /**

@@ -86,6 +86,14 @@ export class Wishes {
   }
 
   /**
+   * How large pictures are fetched, 0 is full size; smaller ones differ where nothing was changed.
+   * @param {boolean} isMoving
+   */
+  height(isMoving) {
+    return this.state.mode === "difference" && !isMoving ? 0 : this.lens.heightFor(isMoving);
+  }
+
+  /**
    * What a frame needs to be shown whole in the present mode.
    * @param {number} frame
    * @param {number} height
@@ -107,12 +115,12 @@ export class Wishes {
   /** All that is wanted, most wanted first. */
   all() {
     const { frame, reelFirst, reelLast, speed } = this.state;
-    const height = this.lens.heightFor(speed !== 0);
+    const height = this.height(speed !== 0);
     const way = Math.sign(speed);
     const step = Math.max(1, Math.floor(Math.abs(speed))); // faster than life, frames between are never shown
     const near = way ? Array.from({ length: AHEAD }, (_, number) => (number + 1) * way * step) : BESIDE;
     const frames = near.map((each) => frame + each).filter((each) => each >= reelFirst && each <= reelLast);
-    const quick = this.lens.heightFor(true);
+    const quick = this.height(true);
     const now = this.#whole(frame, height);
     const preview = height === 0 ? [this.plate(frame, quick)] : []; // large pictures take their time
     const next = frames.flatMap((each) => this.#whole(each, way ? height : quick));
