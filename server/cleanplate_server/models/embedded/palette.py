@@ -16,6 +16,7 @@ _OTHER_SHARE = 0.3
 """A thick part at least so large, beside the one that was clicked, is another thing and no limb of it."""
 _OUTSIDE_COST = 200.0
 """Price of a step outside a region, so that ways keep to its inside."""
+_NOWHERE = 1e6
 
 
 @dataclass(frozen=True)
@@ -71,28 +72,41 @@ class Palette:
         return np.asarray(ratio[self.indices], np.float32)
 
 
-def distances_along(cost: tuple[Picture, Picture], seeds: NDArray[np.bool_], *, sweeps: int = 3) -> Picture:
-    """Geodesic distance from seeds, by fast sweeping over rows and columns (Criminisi et al., ECCV 2008).
+class Ways:
+    """Ways over a picture, each as long as the steps on it cost; ways of many seeds are found over the same steps.
 
     Args:
         cost: price of the step to the right and to the lower neighbour, float32 [h, w] each, above 0.
-        seeds: bool [h, w].
-        sweeps: times that each of the four directions is swept.
-
-    Returns:
-        float32 [h, w], 1e6 everywhere without seeds.
     """
-    distance: NDArray[np.float64] = np.where(seeds, 0.0, 1e6).astype(np.float64)
-    if not seeds.any():
-        return distance.astype(np.float32)
-    right, below = np.zeros(seeds.shape, np.float64), np.zeros(seeds.shape, np.float64)
-    right[:, 1:], below[1:] = np.cumsum(cost[0][:, :-1], 1), np.cumsum(cost[1][:-1], 0)
-    for _ in range(sweeps):
-        for along, run in ((1, right), (0, below)):
-            distance = np.asarray(np.minimum.accumulate(distance - run, axis=along) + run, np.float64)
-            back = np.flip(distance + run, along)
-            distance = np.flip(np.minimum.accumulate(back, axis=along), along) - run
-    return distance.astype(np.float32)
+
+    def __init__(self, cost: tuple[Picture, Picture]) -> None:
+        self._right, self._below = np.zeros_like(cost[0]), np.zeros_like(cost[1])
+        np.cumsum(cost[0][:, :-1], 1, out=self._right[:, 1:])
+        np.cumsum(cost[1][:-1], 0, out=self._below[1:])
+
+    def lengths(self, seeds: NDArray[np.bool_], *, sweeps: int = 3) -> Picture:
+        """Geodesic distance from seeds, by fast sweeping over rows and columns (Criminisi et al., ECCV 2008).
+
+        Args:
+            seeds: bool [h, w].
+            sweeps: times that each of the four directions is swept.
+
+        Returns:
+            float32 [h, w], 1e6 everywhere without seeds.
+        """
+        length = np.where(seeds, np.float32(0.0), np.float32(_NOWHERE))
+        if not seeds.any():
+            return length
+        for _ in range(sweeps):
+            for along, run in ((1, self._right), (0, self._below)):
+                length -= run
+                np.minimum.accumulate(length, axis=along, out=length)
+                length += run
+                length += run
+                back = np.flip(length, along)
+                np.minimum.accumulate(back, axis=along, out=back)
+                length -= run
+        return length
 
 
 def part_at(region: NDArray[np.bool_], seeds: NDArray[np.bool_], neck_px: float) -> NDArray[np.bool_]:
@@ -118,7 +132,8 @@ def part_at(region: NDArray[np.bool_], seeds: NDArray[np.bool_], neck_px: float)
     rows, columns = np.flatnonzero(region.any(1)), np.flatnonzero(region.any(0))
     box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
     cost = np.where(region[box], np.float32(1.0), np.float32(_OUTSIDE_COST))
-    own, other = (distances_along((cost, cost), mask[box]) for mask in (np.isin(labels, held), others[labels]))
+    ways = Ways((cost, cost))
+    own, other = (ways.lengths(mask[box]) for mask in (np.isin(labels, held), others[labels]))
     part = np.zeros_like(region)
     part[box] = region[box] & (own < other) & (own < _OUTSIDE_COST)
     return part

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.edges import Cutter, cut, edge_weights, guided_lines
 from cleanplate_server.models.embedded.motion import Movement, pinholes
-from cleanplate_server.models.embedded.palette import Palette, distances_along, part_at
+from cleanplate_server.models.embedded.palette import Palette, Ways, part_at
 from cleanplate_server.models.prompt_checks import refuse_unusable
 from cleanplate_server.models.protocols import RGB, Box, Candidate, EngineInfo, Mask, Nearby, Prompt, Stroke
 
@@ -88,7 +88,7 @@ class CutImage:
         self._lab = np.asarray(cv2.cvtColor(self._small, cv2.COLOR_RGB2LAB), np.float32) / np.float32(100.0)
         self._weights = edge_weights(self._lab)
         # A step costs 1 on an edge and little on smooth ground, so that distance means "how much is between".
-        self._steps = (1.02 - self._weights[0], 1.02 - self._weights[1])
+        self._ways = Ways((1.02 - self._weights[0], 1.02 - self._weights[1]))
         self._palettes = (Palette.of(self._lab, radius_px=0), Palette.of(self._lab, radius_px=4))
         self._movement = None if nearby is None else self._look_around(nearby)
 
@@ -122,7 +122,7 @@ class CutImage:
         seeds = self._seeds(prompt)
         known = prompt.mask if prompt.mask is not None else previous
         count = 0 if known is None else round(np.count_nonzero(known) * self._shrink**2)
-        near = distances_along(self._steps, seeds.inside)
+        near = self._ways.lengths(seeds.inside)
         motion = self._motion(seeds.inside)
         starts = self._starts(prompt, seeds, known)
         judged = motion
@@ -253,7 +253,7 @@ class CutImage:
 
     def _pull(self, seeds: Seeds, start: Picture, near: Picture) -> Picture:
         """Log odds from which seeds lie nearer along the picture."""
-        far = distances_along(self._steps, seeds.outside | (start <= -1.4))
+        far = self._ways.lengths(seeds.outside | (start <= -1.4))
         if not seeds.inside.any():  # A box alone: what little lies between a place and the box's outside tells.
             return np.asarray(2.0 * far / max(1e-3, float(far.max())) - 1.0, np.float32)
         return np.asarray(2.0 * (far - near) / (far + near + 1e-3), np.float32)
