@@ -94,7 +94,7 @@ class Ways:
         Returns:
             float32 [h, w], 1e6 everywhere without seeds.
         """
-        length = np.where(seeds, np.float32(0.0), np.float32(_NOWHERE))
+        length: Picture = np.where(seeds, np.float32(0.0), np.float32(_NOWHERE))
         if not seeds.any():
             return length
         for _ in range(sweeps):
