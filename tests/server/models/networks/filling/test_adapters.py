@@ -205,7 +205,7 @@ def test_published_files_are_loaded_and_fill_a_shot(name: str, tmp_path: Path) -
         assert -0.5 < region.rgb[hole].min() <= region.rgb[hole].max() < 1.5
 
 
-@pytest.mark.parametrize("name", ["e2fgvi", "dfgvi-dis", "propainter"])
+@pytest.mark.parametrize("name", ["e2fgvi", "dfgvi", "dfgvi-davis", "dfgvi-dis", "propainter"])
 def test_published_file_of_a_network_that_fills_slowly_is_loaded(name: str, tmp_path: Path) -> None:
     assert load_inpainter(EngineInfo(name), save_files(name, tmp_path), device="cpu").info.name == name
 
