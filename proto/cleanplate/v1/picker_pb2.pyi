@@ -96,7 +96,7 @@ class Session(google.protobuf.message.Message):
 
     @property
     def run(self) -> global___Run:
-        """What runs or ran last; unset before."""
+        """What runs or ran last, under an earlier server too; unset before."""
 
     @property
     def takes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PickedTake]:
@@ -316,9 +316,11 @@ class Run(google.protobuf.message.Message):
         DONE: Run._State.ValueType  # 2
         """All is done."""
         STOPPED: Run._State.ValueType  # 3
-        """Somebody stopped it, or the server went away."""
+        """Somebody stopped it."""
         FAILED: Run._State.ValueType  # 4
         """It ended with `message`."""
+        INTERRUPTED: Run._State.ValueType  # 5
+        """The server ended under it. What it found is kept, and the same call goes on from there."""
 
     class State(_State, metaclass=_StateEnumTypeWrapper):
         """Where a run stands."""
@@ -330,9 +332,11 @@ class Run(google.protobuf.message.Message):
     DONE: Run.State.ValueType  # 2
     """All is done."""
     STOPPED: Run.State.ValueType  # 3
-    """Somebody stopped it, or the server went away."""
+    """Somebody stopped it."""
     FAILED: Run.State.ValueType  # 4
     """It ended with `message`."""
+    INTERRUPTED: Run.State.ValueType  # 5
+    """The server ended under it. What it found is kept, and the same call goes on from there."""
 
     KIND_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
@@ -340,6 +344,9 @@ class Run(google.protobuf.message.Message):
     FRAME_COUNT_FIELD_NUMBER: builtins.int
     FRAMES_PER_SECOND_FIELD_NUMBER: builtins.int
     MESSAGE_FIELD_NUMBER: builtins.int
+    LEARNED_UPDATE_COUNT_FIELD_NUMBER: builtins.int
+    UPDATE_COUNT_FIELD_NUMBER: builtins.int
+    NOTES_FIELD_NUMBER: builtins.int
     kind: global___Run.Kind.ValueType
     """What it does."""
     state: global___Run.State.ValueType
@@ -351,7 +358,15 @@ class Run(google.protobuf.message.Message):
     frames_per_second: builtins.float
     """Over the last seconds; 0 when not running."""
     message: builtins.str
-    """Why it FAILED, in one sentence."""
+    """Why it FAILED or was INTERRUPTED, in one sentence."""
+    learned_update_count: builtins.int
+    """Updates that an engine has made which is trained on the keys before it follows them."""
+    update_count: builtins.int
+    """Updates that it makes; 0 by engines that are not trained."""
+    @property
+    def notes(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Sentences worth telling, such as that a smaller engine took over because memory is short."""
+
     def __init__(
         self,
         *,
@@ -361,8 +376,11 @@ class Run(google.protobuf.message.Message):
         frame_count: builtins.int = ...,
         frames_per_second: builtins.float = ...,
         message: builtins.str = ...,
+        learned_update_count: builtins.int = ...,
+        update_count: builtins.int = ...,
+        notes: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["done_frame_count", b"done_frame_count", "frame_count", b"frame_count", "frames_per_second", b"frames_per_second", "kind", b"kind", "message", b"message", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["done_frame_count", b"done_frame_count", "frame_count", b"frame_count", "frames_per_second", b"frames_per_second", "kind", b"kind", "learned_update_count", b"learned_update_count", "message", b"message", "notes", b"notes", "state", b"state", "update_count", b"update_count"]) -> None: ...
 
 global___Run = Run
 

@@ -24,7 +24,7 @@ from cleanplate_server.models.protocols import (
 from cleanplate_server.pipeline.absences import tell_absences
 from cleanplate_server.pipeline.job import Job, check_prompt_frames, keys_of
 from cleanplate_server.pipeline.ledger import Ledger
-from cleanplate_server.pipeline.lineup import Lineup
+from cleanplate_server.pipeline.lineup import job_lineup
 from cleanplate_server.pipeline.naming import resolve_names
 from cleanplate_server.pipeline.tracking import ShotTracking, segment_prompts
 from cleanplate_server.stages.given_masks import FollowedMasks
@@ -67,7 +67,7 @@ def follow_objects(
     shots = job.shots(clip)
     named = resolve_names(job, clip, prompts)
     prompts = named.prompts
-    lineup = Lineup(job, clip.media.size)
+    lineup = job_lineup(job, clip.media.size)
     engine = job.spec.engines.get("segmenter", "")
     keys = [
         Key(prompt.frame, prompt.object_id, given[prompt.object_id].mask(prompt.frame))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from cleanplate_server.errors import DeviceMemoryError
@@ -20,28 +20,35 @@ _WINDOW = "engines"
 
 
 class Lineup:
-    """The engine that a job asks for, and after it the same at smaller sizes, then the embedded one.
+    """The engine that is asked for, and after it the same at smaller sizes, then the embedded one.
 
-    What took over is told to the user, and kept, so that a job that was stopped goes on with it.
+    What took over is told to the user.
 
     Args:
-        job: what is asked for.
-        size: (height, width) of its frames.
+        build: gives the engine of a name.
+        wanted: the name that is asked for; empty is the preferred one.
+        size: (height, width) of the frames.
+        note: takes in a sentence on each that took over.
+        told: sentences on those that took over before the work was stopped, whose turn is over.
+        keep: takes in all such sentences, before the next engine has its turn.
     """
 
-    def __init__(self, job: Job, size: tuple[int, int]) -> None:
-        self._job = job
+    def __init__(
+        self, build: Callable[[str], Propagator], wanted: str, *, size: tuple[int, int], note: Callable[[str], None],
+        told: Sequence[str] = (), keep: Callable[[Sequence[str]], None] | None = None,
+    ) -> None:  # fmt: skip
+        self._build = build
         self._size = size
-        self._folder = job.ledger.folder / "propagate"
+        self._note = note
+        self._keep = keep
         self._told: list[str] = []
         self._infos: list[EngineInfo] = []
         try:
-            self._take(job.engines.propagator(job.spec.engines.get("propagator", ""), job.spec.effort))
+            self._take(build(wanted))
         except DeviceMemoryError as error:
-            self._take(job.engines.propagator(_LAST, job.spec.effort))
-            job.note(f"{error.happened}; {_LAST} follows the objects instead")
-        kept = job.ledger.finished("propagate", _WINDOW)
-        for sentence in json.loads(kept.read_bytes()) if kept else ():
+            self._take(build(_LAST))
+            note(f"{error.happened}; {_LAST} follows the objects instead")
+        for sentence in told:
             following = self._next()
             if following is not None:
                 self._take(following)
@@ -77,21 +84,17 @@ class Lineup:
         smaller = current.smaller(self._size) if isinstance(current, ShrinkingPropagator) else None
         if smaller is not None:
             return smaller
-        last = self._job.engines.propagator(_LAST, self._job.spec.effort)
+        last = self._build(_LAST)
         return last if last.info != current.info else None
 
     def _hand_over(self, following: Propagator, error: DeviceMemoryError) -> None:
-        # what one engine knew after a window means nothing to another: unfinished walks begin anew
-        for state in self._folder.rglob("*.state"):
-            state.unlink()
         if isinstance(following, ShrinkingPropagator) and following.info == self._current.info:
             height, width = following.working_size(self._size)
             self._tell(f"{error.happened}; it goes on seeing frames at {width} x {height}")
         else:
             self._tell(f"{error.happened}; {following.info.name} follows the objects instead")
-        file = self._folder / f"{_WINDOW}.json"
-        write_bytes(file, json.dumps(self._told).encode())
-        self._job.ledger.finish("propagate", _WINDOW, file)
+        if self._keep is not None:
+            self._keep(self._told)
         self._take(following)
 
     def _take(self, engine: Propagator) -> None:
@@ -101,4 +104,28 @@ class Lineup:
 
     def _tell(self, sentence: str) -> None:
         self._told.append(sentence)
-        self._job.note(sentence)
+        self._note(sentence)
+
+
+def job_lineup(job: Job, size: tuple[int, int]) -> Lineup:
+    """The engines of a job; what took over is kept, so that a job that was stopped goes on with it.
+
+    Args:
+        job: what is asked for.
+        size: (height, width) of its frames.
+    """
+    folder = job.ledger.folder / "propagate"
+
+    def keep(told: Sequence[str]) -> None:
+        # what one engine knew after a window means nothing to another: unfinished walks begin anew
+        for state in folder.rglob("*.state"):
+            state.unlink()
+        file = folder / f"{_WINDOW}.json"
+        write_bytes(file, json.dumps(told).encode())
+        job.ledger.finish("propagate", _WINDOW, file)
+
+    kept = job.ledger.finished("propagate", _WINDOW)
+    return Lineup(
+        lambda name: job.engines.propagator(name, job.spec.effort), job.spec.engines.get("propagator", ""), size=size,
+        note=job.note, told=json.loads(kept.read_bytes()) if kept else (), keep=keep,
+    )  # fmt: skip

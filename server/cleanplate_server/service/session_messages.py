@@ -207,6 +207,9 @@ def _run_to_message(run: RunStatus) -> picker_pb2.Run:
         frame_count=run.total_count,
         frames_per_second=run.frames_per_second,
         message=run.message,
+        learned_update_count=run.learned_count,
+        update_count=run.update_count,
+        notes=run.notes,
     )
 
 

@@ -181,7 +181,9 @@ class SessionBook:
                         f"{source.path} has changed since the session was begun: it had {known[1]} frames of"
                         f" {known[0]} and has {media.frame_count} of {media.size}; put it back, or open it anew"
                     )
-                return self._take_in(session_id, source, source.clip_in(media), store)
+                session = self._take_in(session_id, source, source.clip_in(media), store)
+                session.tidy()
+                return session
             except Exception:
                 store.close()
                 raise
@@ -220,10 +222,11 @@ class SessionBook:
         return sorted((folder.name for folder in found), key=self._changed_ns, reverse=True)
 
     def close(self, session_id: str) -> PickSession:
-        """Says that the person is done and stops what runs."""
+        """Says that the person is done, stops what runs, and frees what only undo would need."""
         session = self.find(session_id)
         session.work.stop()
         session.state.set_closed(closed=True)
+        session.tidy()
         return session
 
     def delete(self, session_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from cleanplate_server.clip import Media
-from cleanplate_server.models.protocols import Alpha, Key, LearningPropagator, Propagator
+from cleanplate_server.models.protocols import (
+    Alpha,
+    Effort,
+    Key,
+    LearningPropagator,
+    Propagator,
+    ShrinkingPropagator,
+    Tracker,
+)
+from cleanplate_server.pipeline.lineup import Lineup
 from cleanplate_server.sessions.blobs import pack
 from cleanplate_server.sessions.runs import Stopper
 from cleanplate_server.sessions.spans import Direction, Span
@@ -19,8 +29,9 @@ from cleanplate_server.sessions.tracks import Tracks, confidence_of
 from cleanplate_server.stages.decode import Decoder
 from cleanplate_server.stages.plates import PlateCache, ShotPlates
 from cleanplate_server.stages.propagate import Walk, plan_walks
-from cleanplate_server.stages.windows import window_name
+from cleanplate_server.stages.windows import WINDOW_FRAMES, window_name
 
+_LESSONS = "learn"
 _CACHE_BYTES = 192 << 20
 
 
@@ -61,10 +72,15 @@ class _Task:
     bases: dict[int, str]
     first: int
 
-    def name_at(self, place: int) -> str:
-        """Names what a tracker knows after so many steps: the same name, the same state."""
+    def name_at(self, place: int, engine: str) -> str:
+        """Names what a tracker of an engine knows after so many steps: the same name, the same state."""
         known = "+".join(f"{object_id}:{basis}" for object_id, basis in sorted(self.bases.items()))
-        return hashlib.sha256(f"{self.direction}/{place}/{known}".encode()).hexdigest()[:24]
+        return hashlib.sha256(f"{engine}/{self.direction}/{place}/{known}".encode()).hexdigest()[:24]
+
+    @property
+    def resumed_places(self) -> list[int]:
+        """After how many steps what a tracker knew may be kept, the best first: where it was stopped, or was killed."""
+        return sorted({self.first, self.first - self.first % WINDOW_FRAMES} - {0}, reverse=True)
 
 
 @dataclass(frozen=True)
@@ -74,8 +90,9 @@ class Following:
     Args:
         media: of the clip.
         keys: of all objects.
-        engine: name of the propagator, which is part of what masks are filed under.
-        build: makes it.
+        engine: name of the propagator that is asked for, which is part of what masks are filed under.
+        effort: that is asked for.
+        line_up: makes it, and what takes over where a device's memory is too small for it.
         store, tracks: take in the masks.
         folder: what engines learn from the keys is kept below it.
         stopper: hears how far it is, and may stop it.
@@ -84,7 +101,8 @@ class Following:
     media: Media
     keys: Sequence[Key]
     engine: str
-    build: Callable[[], Propagator]
+    effort: Effort
+    line_up: Callable[[], Lineup]
     store: SessionStore
     tracks: Tracks
     folder: Path
@@ -97,54 +115,126 @@ class Following:
             JobCancelledError: it was stopped; what the walk knew is kept.
             EngineError, MediaError: it cannot go on.
         """
-        plans = [(shot, list(_plan(shot, self.keys, wanted, self.engine, self.tracks))) for shot in shots]
-        total = sum(len(task.walk.frames) - task.first for _, tasks in plans for task in tasks)
+        total = _left(self._plans(shots, wanted))
         self.stopper.progress(0, total)
-        if not total:
-            return
-        propagator, done = self.build(), 0
+        if total:
+            self.line_up().run(lambda propagator: self._follow(propagator, self._plans(shots, wanted), total))
+
+    def _plans(self, shots: Sequence[range], wanted: Wanted) -> Plans:
+        return [(shot, list(_plan(shot, self.keys, wanted, self.engine, self.tracks))) for shot in shots]
+
+    def _follow(self, propagator: Propagator, plans: Plans, total: int) -> None:
+        """Walks what is left; another engine may have walked a part of it."""
+        acting = self._acting(propagator)
+        keyed = {shot: [key for key in self.keys if key.frame in shot] for shot, tasks in plans if tasks}
+        counts = {
+            shot: propagator.update_count(keys) if isinstance(propagator, LearningPropagator) else 0
+            for shot, keys in keyed.items()
+        }
+        done, learned = total - _left(plans), 0
+        self.stopper.learning(0, sum(counts.values()))
         with Decoder(self.media) as decoder:
             plates = PlateCache(decoder, _CACHE_BYTES)
             for shot, tasks in plans:
+                if not tasks:
+                    continue
                 frames = ShotPlates(plates, self.media, shot)
-                known = [key for key in self.keys if key.frame in shot]
-                taught = self._taught(propagator, frames, known) if tasks else propagator
+                taught = self._taught(propagator, frames, keyed[shot], learned=learned, total=sum(counts.values()))
+                learned += counts[shot]
                 for task in tasks:
-                    done = self._walk(task, taught, frames, done=done, total=total)
+                    done = self._walk(task, taught, frames, acting=acting, done=done, total=total)
 
-    def _taught(self, propagator: Propagator, frames: ShotPlates, keys: Sequence[Key]) -> Propagator:
-        """An engine that is trained on the keys is trained first."""
+    def _acting(self, propagator: Propagator) -> str:
+        """Tells engines apart that do not know what to do with each other's states."""
+        size = propagator.working_size(self.media.size) if isinstance(propagator, ShrinkingPropagator) else ""
+        return f"{propagator.info.name} {self.effort} {size}"
+
+    def _taught(
+        self, propagator: Propagator, frames: ShotPlates, keys: Sequence[Key], *, learned: int, total: int
+    ) -> Propagator:  # fmt: skip
+        """An engine that is trained on the keys is trained first.
+
+        Args:
+            propagator: the engine.
+            frames: of the shot.
+            keys: of the shot.
+            learned: updates made for the shots before.
+            total: updates for all shots.
+        """
         if not isinstance(propagator, LearningPropagator):
             return propagator
-        folder = self.folder / "learn" / window_name(frames.frames)
+        folder = self.folder / _LESSONS / window_name(frames.frames)
         folder.mkdir(parents=True, exist_ok=True)
-        return propagator.learn(frames, keys, folder, lambda update: self.stopper.check())
+        return propagator.learn(frames, keys, folder, lambda update: self.stopper.learning(learned + update, total))
 
-    def _walk(self, task: _Task, propagator: Propagator, frames: ShotPlates, *, done: int, total: int) -> int:
+    def _walk(
+        self, task: _Task, propagator: Propagator, frames: ShotPlates, *, acting: str, done: int, total: int
+    ) -> int:  # fmt: skip
         """Walks from the start, or from where it was stopped; gives how many frames are done now."""
         walk = task.walk
         objects = {key.object_id for key in walk.starts}
-        saved = self.store.walk_state(task.name_at(task.first)) if task.first else None
+        begin, name, saved = self._known(task, acting)
         known = [key for key in self.keys if key.object_id in objects and key.frame in frames.frames]
         tracker = propagator.follow(frames, known, walk.starts, saved)
-        for place in range(task.first if saved else 0, len(walk.frames)):
-            if not self.stopper.wanted:
-                if place > task.first:
-                    self.store.set_walk_state(task.name_at(place), tracker.save())
-                self.stopper.check()
+        for place in range(begin, len(walk.frames)):
+            if place > begin and (place % WINDOW_FRAMES == 0 or not self.stopper.wanted):
+                name = self._keep_state(tracker, task.name_at(place, acting), before=name)
+            self.stopper.check()
             alphas = tracker.step(walk.frames[place])
             if place >= task.first:
                 self._keep(task, walk.frames[place], alphas)
                 done += 1
             self.stopper.progress(done, total)
-        self.store.set_walk_state(task.name_at(task.first), None)
+        self.store.set_walk_state(name, None)
         return done
+
+    def _known(self, task: _Task, acting: str) -> tuple[int, str, bytes | None]:
+        """After how many steps a walk goes on, under which name that is kept, and what the tracker knew then."""
+        for place in task.resumed_places:
+            name = task.name_at(place, acting)
+            saved = self.store.walk_state(name)
+            if saved is not None:
+                return place, name, saved
+        return 0, task.name_at(0, acting), None
+
+    def _keep_state(self, tracker: Tracker, name: str, *, before: str) -> str:
+        """Keeps what a tracker knows in place of what it knew before; so a server that is killed loses a few frames."""
+        with self.store.transaction():
+            self.store.set_walk_state(name, tracker.save())
+            self.store.set_walk_state(before, None)
+        return name
 
     def _keep(self, task: _Task, frame: int, alphas: Alpha) -> None:
         for key, alpha in zip(task.walk.starts, alphas, strict=True):
             codes = np.rint(alpha * 255).astype(np.uint8)
             row = WalkedRow(0, key.object_id, frame, task.direction, task.bases[key.object_id], confidence_of(codes))
             self.tracks.add(self.store.put_walked(row, pack(codes)))
+
+
+def forget_lessons(folder: Path, shots: Sequence[range], object_count: int) -> None:
+    """Deletes what engines learned from keys that are others now.
+
+    Args:
+        folder: of the session.
+        shots: that there are; of each, what was learned last stays.
+        object_count: so many files for each shot.
+    """
+    known = {window_name(shot) for shot in shots}
+    for learned in (folder / _LESSONS).glob("*"):
+        if learned.name not in known:
+            shutil.rmtree(learned, ignore_errors=True)
+            continue
+        for old in sorted(learned.iterdir(), key=lambda file: file.stat().st_mtime_ns, reverse=True)[object_count:]:
+            old.unlink(missing_ok=True)
+
+
+Plans = Sequence[tuple[range, Sequence[_Task]]]
+"""What is to be walked in each shot."""
+
+
+def _left(plans: Plans) -> int:
+    """How many frames are to be walked."""
+    return sum(len(task.walk.frames) - task.first for _, tasks in plans for task in tasks)
 
 
 def _plan(

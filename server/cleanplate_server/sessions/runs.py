@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from enum import Enum
 from typing import Literal
 
@@ -26,11 +27,22 @@ class RunState(Enum):
     DONE = "DONE"
     STOPPED = "STOPPED"
     FAILED = "FAILED"
+    INTERRUPTED = "INTERRUPTED"
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A run as it stands."""
+    """A run as it stands.
+
+    Args:
+        kind: what it does.
+        state: where it stands.
+        done_count, total_count: frames.
+        frames_per_second: over the last seconds.
+        message: why it failed or was interrupted.
+        learned_count, update_count: of an engine that is trained on the keys first.
+        notes: sentences worth telling.
+    """
 
     kind: RunKind
     state: RunState
@@ -38,12 +50,41 @@ class RunStatus:
     total_count: int = 0
     frames_per_second: float = 0.0
     message: str = ""
+    learned_count: int = 0
+    update_count: int = 0
+    notes: tuple[str, ...] = ()
+
+    def to_text(self) -> str:
+        """As a store keeps it."""
+        return json.dumps({**asdict(self), "state": self.state.value})
+
+    @classmethod
+    def of_text(cls, text: str) -> RunStatus:
+        """As it was kept; one that was running then was interrupted."""
+        facts = json.loads(text)
+        status = cls(**{**facts, "state": RunState(facts["state"]), "notes": tuple(facts["notes"])})
+        return status.interrupted() if status.state is RunState.RUNNING else status
+
+    def interrupted(self) -> RunStatus:
+        """The same, ended by the server's end."""
+        return replace(
+            self, state=RunState.INTERRUPTED, frames_per_second=0.0, message=_INTERRUPTED[self.kind].format(self)
+        )
+
+
+_INTERRUPTED: dict[RunKind, str] = {
+    "PROPAGATE": "the server ended when about {0.done_count} of {0.total_count} frames were followed; the masks found"
+    " so far are kept, so follow again and it goes on from there",
+    "SHADOW": "the server ended while it looked for shadows, about {0.done_count} of {0.total_count} steps done; look"
+    " for them again",
+}
 
 
 class Stopper:
     """Tells work that it is no longer wanted, and takes in how far it is.
 
     Args:
+        kind: of the run.
         told: is called after each change.
     """
 
@@ -76,29 +117,35 @@ class Stopper:
             self._speed.popleft()
         since, before = self._speed[0]
         speed = (done - before) / (now - since) if now > since else 0.0
-        self._move(RunState.RUNNING, done_count=done, total_count=total, frames_per_second=max(0.0, speed))
+        self._move(lambda old: replace(old, done_count=done, total_count=total, frames_per_second=max(0.0, speed)))
+
+    def learning(self, done: int, total: int) -> None:
+        """Takes in how many updates are made of an engine that is trained first.
+
+        Raises:
+            JobCancelledError: it is no longer wanted.
+        """
+        self.check()
+        self._move(lambda old: replace(old, learned_count=done, update_count=total))
+
+    def note(self, sentence: str) -> None:
+        """Takes in a sentence worth telling."""
+        self._move(lambda old: replace(old, notes=(*old.notes, sentence)))
 
     def end(self, state: RunState, message: str = "") -> None:
         """Ends it; what the work still says after a stop is not heard."""
-        self._move(state, frames_per_second=0.0, message=message)
-        self._wanted = False
+        self._move(lambda old: replace(old, state=state, frames_per_second=0.0, message=message), ends=True)
 
-    def _move(
-        self, state: RunState, *, done_count: int | None = None, total_count: int | None = None,
-        frames_per_second: float, message: str = "",
-    ) -> None:  # fmt: skip
+    def interrupt(self) -> None:
+        """Ends it because the server ends."""
+        self._move(RunStatus.interrupted, ends=True)
+
+    def _move(self, change: Callable[[RunStatus], RunStatus], *, ends: bool = False) -> None:
         with self._lock:
             if not self._wanted:
                 return
-            old = self.status
-            self.status = replace(
-                old,
-                state=state,
-                done_count=old.done_count if done_count is None else done_count,
-                total_count=old.total_count if total_count is None else total_count,
-                frames_per_second=frames_per_second,
-                message=message,
-            )
+            self.status = change(self.status)
+            self._wanted = not ends
         self._told()
 
 
@@ -110,10 +157,12 @@ class Runner:
 
     Args:
         told: is called after each change.
+        last: the run before, under an earlier server.
     """
 
-    def __init__(self, told: Callable[[], None]) -> None:
+    def __init__(self, told: Callable[[], None], last: RunStatus | None = None) -> None:
         self._told = told
+        self._last = last
         self._lock = threading.Lock()
         self._stopper: Stopper | None = None
         self._thread: threading.Thread | None = None
@@ -121,7 +170,7 @@ class Runner:
     @property
     def status(self) -> RunStatus | None:
         """What runs or ran last; None before."""
-        return self._stopper.status if self._stopper else None
+        return self._stopper.status if self._stopper else self._last
 
     def start(self, kind: RunKind, work: Callable[[Stopper], None]) -> None:
         """Begins.
@@ -153,8 +202,10 @@ class Runner:
         if self._stopper is not None:
             self._stopper.end(RunState.STOPPED)
 
-    def join(self) -> None:
-        """Waits until the thread has ended."""
+    def end(self) -> None:
+        """Stops what runs because the server ends, and waits until the thread has ended."""
+        if self._stopper is not None:
+            self._stopper.interrupt()
         if self._thread is not None:
             self._thread.join()
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from cleanplate_server.clip import ClipRange
 from cleanplate_server.models.registry import EngineStatus
+from cleanplate_server.sessions.following import forget_lessons
 from cleanplate_server.sessions.saying import Answer, OpenClip, Prompting
 from cleanplate_server.sessions.state import SessionState
 from cleanplate_server.sessions.store import SessionStore
@@ -51,6 +52,14 @@ class PickSession:
         """The clip, for somebody who waits."""
         self.state.touch()
         return self._open_clip()
+
+    def tidy(self) -> None:
+        """Lets go of what only undo could bring back, for a page that begins anew has none."""
+        if self.state.cuts is None:
+            return  # which masks fit the keys is not known before
+        self.state.tracks.prune()
+        forget_lessons(self.folder, self.state.shots, len(self.state.objects()))
+        self.state.store.shrink()
 
     def close(self) -> None:
         """Stops what runs and closes the store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -43,6 +44,12 @@ CREATE TABLE takes (
 );
 """
 
+_WALK_STATES = 4
+"""A network's may take 100 MB."""
+_COUNTS = ("freelist", "page")
+_WORTHWHILE = 4
+"""The file is written anew when more than a fourth of it is free."""
+_log = logging.getLogger(__name__)
 _THERE = "object NOT IN (SELECT id FROM objects WHERE deleted)"
 
 
@@ -256,6 +263,11 @@ class SessionStore:
             )
         return WalkedRow(number, row.object_id, row.frame, row.direction, row.basis, row.confidence)
 
+    def drop_walked(self, numbers: Sequence[int]) -> None:
+        """Forgets followed masks by their numbers."""
+        with self.transaction() as connection:
+            connection.executemany("DELETE FROM walked WHERE number = ?", [(number,) for number in numbers])
+
     def alpha(self, number: int) -> bytes:
         """The packed probability of a followed mask."""
         row = self._one("SELECT alpha FROM walked WHERE number = ?", (number,))
@@ -268,12 +280,16 @@ class SessionStore:
         return bytes(row[0]) if row else None
 
     def set_walk_state(self, name: str, state: bytes | None) -> None:
-        """Keeps what a tracker knows, or forgets it."""
+        """Keeps what a tracker knows, or forgets it; of many that were stopped the last few are kept."""
         with self.transaction() as connection:
             if state is None:
                 connection.execute("DELETE FROM walks WHERE name = ?", (name,))
-            else:
-                connection.execute("INSERT OR REPLACE INTO walks VALUES (?, ?)", (name, state))
+                return
+            connection.execute("INSERT OR REPLACE INTO walks VALUES (?, ?)", (name, state))
+            connection.execute(
+                "DELETE FROM walks WHERE rowid NOT IN (SELECT rowid FROM walks ORDER BY rowid DESC LIMIT ?)",
+                (_WALK_STATES,),
+            )
 
     def shadow(self, frame: int) -> bytes | None:
         """The packed mask of the shadows on a frame."""
@@ -306,6 +322,18 @@ class SessionStore:
                     str(row.unseen_path),
                 ),
             )  # fmt: skip
+
+    def shrink(self) -> None:
+        """Gives the disk back what was forgotten, where that is much."""
+        with self._lock:
+            self._check_open()
+            try:
+                free, pages = (self._connection.execute(f"PRAGMA {name}_count").fetchone()[0] for name in _COUNTS)
+                if free * _WORTHWHILE > pages:
+                    self._connection.execute("VACUUM")
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            except sqlite3.Error as error:
+                _log.warning("the session's file %s stays as large as it is: %s", self._file, error)
 
     def _next_number(self) -> int:
         """One that no mask has had."""

@@ -39,6 +39,8 @@ class Shown:
 
 
 _NOTHING = Shown(FrameState.NONE)
+_KEPT_BASES = 4
+"""Masks of a frame that are kept for undo while a person works, one for each way in which its keys stood."""
 
 
 class Tracks:
@@ -58,6 +60,7 @@ class Tracks:
         self._spans: dict[int, list[Span]] = {}
         self._judged: dict[int, dict[tuple[range, str], Span]] = {}
         self._engine = ""
+        self._shots: Sequence[range] = ()
         self._version = 0
         self._versions: dict[tuple[int, int], int] = {}
 
@@ -76,7 +79,7 @@ class Tracks:
             engine: name of the propagator that would follow.
         """
         with self._lock:
-            self._engine = engine
+            self._engine, self._shots = engine, shots
             wanted = set(object_ids)
             for gone in set(self._shown) - wanted:
                 del self._shown[gone], self._spans[gone], self._judged[gone]
@@ -137,6 +140,35 @@ class Tracks:
             if span is not None:
                 self._shown[row.object_id][row.frame] = self._judge(span, span.basis(self._engine), row.frame)
                 self._note(row.object_id, [row.frame])
+            newest = list(dict.fromkeys(old.basis for old in reversed(rows)))[:_KEPT_BASES]
+            self._drop([old for old in rows if old.basis not in newest])
+
+    def prune(self) -> None:
+        """Lets go of every mask that only undo could bring back.
+
+        On frames that are not worked on now the last masks stay, for they may be again.
+        """
+        with self._lock:
+            rows = [row for rows in self._walked.values() for row in rows]
+            last = {place: rows[-1].basis for place, rows in self._walked.items() if rows}
+            worked = {frame for shot in self._shots for frame in shot}
+            self._drop([
+                row for row in rows
+                if row.object_id not in self._shown
+                or (row.frame in worked or row.basis != last[row.object_id, row.frame])
+            ])  # fmt: skip
+
+    def _drop(self, rows: Sequence[WalkedRow]) -> None:
+        """Forgets masks, but none that is shown."""
+        gone = [row for row in rows if not self._shows(row)]
+        for row in gone:
+            self._walked[row.object_id, row.frame].remove(row)
+        if gone:
+            self._store.drop_walked([row.number for row in gone])
+
+    def _shows(self, row: WalkedRow) -> bool:
+        shown = self._shown.get(row.object_id, {}).get(row.frame, _NOTHING)
+        return row in (shown.forward, shown.backward)
 
     def _note(self, object_id: int, frames: Sequence[int]) -> None:
         if frames:
@@ -176,16 +208,18 @@ class Tracks:
 
     def mask(self, object_id: int, frame: int) -> Mask | None:
         """bool [H, W]; None where there is none."""
-        shown = self.shown(object_id, frame)
-        if shown.key is not None:
-            packed = self._store.key_mask(object_id, frame)
-            return unpack_mask(packed) if packed else None
-        if shown.forward is None and shown.backward is None:
+        with self._lock:  # what is shown now is not let go meanwhile
+            shown = self.shown(object_id, frame)
+            if shown.key is not None:
+                packed = self._store.key_mask(object_id, frame)
+                return unpack_mask(packed) if packed else None
+            rows = (shown.forward, shown.backward)
+            blobs = [self._store.alpha(row.number) if row else None for row in rows]
+        if not any(blobs):
             return None
         forward, backward = (
-            (end, unpack(self._store.alpha(row.number))) if row else None
-            for end, row in zip(shown.ends, (shown.forward, shown.backward), strict=True)
-        )
+            (end, unpack(blob)) if blob else None for end, blob in zip(shown.ends, blobs, strict=True)
+        )  # fmt: skip
         return join_directions(frame, forward, backward)
 
     def union(self, object_ids: Iterable[int], frame: int, size: tuple[int, int]) -> Mask:

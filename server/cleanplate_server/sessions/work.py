@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from pathlib import Path
 from typing import Protocol
 
 from cleanplate.v1 import job_pb2, picker_pb2
 
-from cleanplate_server.errors import StateError
+from cleanplate_server.errors import CleanplateError, StateError
 from cleanplate_server.models.protocols import Effort, Propagator
+from cleanplate_server.pipeline.lineup import Lineup
 from cleanplate_server.sessions.following import Following, Wanted
 from cleanplate_server.sessions.runs import Runner, RunStatus, Stopper
 from cleanplate_server.sessions.shadowing import find_shadows
@@ -17,6 +20,9 @@ from cleanplate_server.sessions.state import SessionState
 
 _EFFORTS: dict[int, Effort] = {job_pb2.EFFORT_FAST: "fast", job_pb2.EFFORT_BEST: "best"}
 _CUTS_WAIT_SECONDS = 0.05
+_KEEP_SECONDS = 1.0
+"""How a run stands is kept so often; what it finds is kept at once."""
+_log = logging.getLogger(__name__)
 
 
 class Propagators(Protocol):
@@ -38,7 +44,11 @@ class Work:
         self._state = state
         self._propagators = propagators
         self._folder = folder
-        self._runner = Runner(state.tell)
+        kept = state.store.fact("run")
+        self._runner = Runner(self._take_in, RunStatus.of_text(kept) if kept else None)
+        self._keeping = threading.Lock()
+        self._kept: RunStatus | None = None
+        self._kept_time = 0.0
 
     @property
     def status(self) -> RunStatus | None:
@@ -59,9 +69,16 @@ class Work:
         def work(stopper: Stopper) -> None:
             self._wait_for_cuts(stopper)
             name, effort = self._state.engine("propagator"), _effort(self._state.settings)
+            media = self._state.clip.media
+
+            def line_up() -> Lineup:
+                return Lineup(
+                    lambda name: self._propagators.propagator(name, effort), name, size=media.size, note=stopper.note
+                )  # fmt: skip
+
             following = Following(
-                self._state.clip.media, self._state.keys(), name, lambda: self._propagators.propagator(name, effort),
-                self._state.store, self._state.tracks, self._folder, stopper,
+                media, self._state.keys(), name, effort, line_up, self._state.store, self._state.tracks, self._folder,
+                stopper,
             )  # fmt: skip
             following.run(self._state.shots, wanted)
 
@@ -106,9 +123,26 @@ class Work:
             time.sleep(_CUTS_WAIT_SECONDS)
 
     def end(self) -> None:
-        """Stops what runs and waits until its thread has ended."""
-        self._runner.stop()
-        self._runner.join()
+        """Stops what runs, for the server ends, and waits until its thread has ended."""
+        self._runner.end()
+
+    def _take_in(self) -> None:
+        """Keeps how the run stands, so that a server that is started again knows of it, and tells it."""
+        with self._keeping:
+            status, now = self._runner.status, time.monotonic()
+            if status is not None and (_differs(status, self._kept) or now - self._kept_time >= _KEEP_SECONDS):
+                try:
+                    self._state.store.set_facts(run=status.to_text())
+                except CleanplateError as error:
+                    # the run itself meets the same, and ends with it; its end is told even where it cannot be kept
+                    _log.warning("how a run stands cannot be kept: %s", error)
+                self._kept, self._kept_time = status, now
+        self._state.tell()
+
+
+def _differs(status: RunStatus, kept: RunStatus | None) -> bool:
+    """Whether more has changed than how far it is."""
+    return kept is None or (status.state, status.total_count) != (kept.state, kept.total_count)
 
 
 def _effort(settings: picker_pb2.TakeSettings) -> Effort:

@@ -262,7 +262,8 @@ class FakeGateway:
         work = [(each["object_id"], frame) for each in self.session["objects"] if each["prompts"]
                 for frame in self.wanted(each["object_id"], body)]  # fmt: skip
         self.session["run"] = {"kind": "PROPAGATE", "state": "RUNNING", "done_frame_count": "0",
-                               "frame_count": str(len(work)), "frames_per_second": 0.0, "message": ""}  # fmt: skip
+                               "frame_count": str(len(work)), "frames_per_second": 0.0, "message": "",
+                               "learned_update_count": "0", "update_count": "0", "notes": []}  # fmt: skip
         self.touch()
         threading.Thread(target=self.follow, args=(work,), daemon=True).start()
         return {"session": self.session}

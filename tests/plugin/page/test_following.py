@@ -109,6 +109,31 @@ def test_mended_frame_is_followed_again_to_the_neighbouring_keys_only(page: Pick
     assert page.frame == 20
 
 
+def test_learning_is_told_before_the_following_and_so_is_what_took_over(page: PickerPage) -> None:
+    page.click_object()
+    note = "large ran out of memory at frame 8; embedded follows the objects instead"
+    run = {"kind": "PROPAGATE", "state": "RUNNING", "done_frame_count": "0", "frame_count": "39", "message": "",
+           "frames_per_second": 0.0, "learned_update_count": "40", "update_count": "200", "notes": []}  # fmt: skip
+    page.fake.session["run"] = run
+    page.fake.touch()
+    page.until(lambda: page.text("#followed") == "Learning 40 of 200")
+    assert page.tab.locator("#stoprun").is_enabled()
+    run.update(learned_update_count="200", done_frame_count="3", notes=[note])
+    page.fake.touch()
+    page.until(lambda: page.text("#followed") == "Following 3 of 39" and page.text("#runnotes") == note)
+
+
+def test_run_that_the_servers_end_cut_off_is_told_until_it_is_done(page: PickerPage) -> None:
+    page.click_object()
+    page.fake.session["run"] = {
+        "kind": "PROPAGATE", "state": "INTERRUPTED", "done_frame_count": "3", "frame_count": "39", "notes": [],
+        "frames_per_second": 0.0, "learned_update_count": "0", "update_count": "0", "message": "the server ended",
+    }  # fmt: skip
+    page.fake.touch()
+    page.until(lambda: page.text("#followed").startswith("The server ended while it followed; follow again"))
+    page.follow()
+
+
 def test_few_filled_frames_are_compared_by_wipe_difference_and_hole(page: PickerPage) -> None:
     page.zoom_to_pixels()
     page.click_object()

@@ -3,6 +3,7 @@
 import { button, element, input, setText } from "./dom.js";
 import { Refusal } from "./gateway.js";
 import { word } from "./language.js";
+import { showNotes } from "./taking.js";
 import { clock } from "./timecode.js";
 
 /** @typedef {import("./wire.d.ts").TakeSettings} TakeSettings */
@@ -59,7 +60,8 @@ export class FollowPanel {
     const runs = this.isRunning;
     const bar = /** @type {HTMLProgressElement} */ (element("runbar"));
     bar.hidden = !runs;
-    if (run && Number(run.frame_count)) Object.assign(bar, { max: Number(run.frame_count), value: Number(run.done_frame_count) });
+    const all = run ? Number(run.frame_count) + Number(run.update_count) : 0;
+    if (run && all) Object.assign(bar, { max: all, value: Number(run.done_frame_count) + Number(run.learned_update_count) });
     else bar.removeAttribute("value");
     button("stoprun").disabled = !runs;
     const hasKey = session.objects.some((each) => !each.hidden && each.prompts.length > 0);
@@ -68,13 +70,16 @@ export class FollowPanel {
     button("shadows").hidden = !session.settings.with_shadow;
     button("shadows").disabled = runs || !frames.length;
     setText(element("followed"), runs && run ? this.#progress(run) : this.#rest(frames));
+    showNotes(element("runnotes"), run?.notes ?? []);
   }
 
   /** @param {import("./wire.d.ts").Run} run */
-  #progress({ kind, done_frame_count, frame_count, frames_per_second: fps }) {
-    const [done, all] = [Number(done_frame_count), Number(frame_count)];
+  #progress({ kind, done_frame_count, frame_count, frames_per_second: fps, learned_update_count, update_count }) {
+    const [done, all, learned, updates] = [done_frame_count, frame_count, learned_update_count, update_count].map(Number);
+    const learns = learned < updates ? [word("learning", learned, updates)] : [];
+    if (learns.length && !done) return learns[0];
     const speed = fps > 0 ? [word("speed", fps.toFixed(1)), word("left", clock((all - done) / fps))] : [];
-    return [word(kind === "SHADOW" ? "shadowing" : "following", done, all), ...speed].join(" · ");
+    return [...learns, word(kind === "SHADOW" ? "shadowing" : "following", done, all), ...speed].join(" · ");
   }
 
   /** @param {import("./wire.d.ts").TrackedFrame[]} frames */
@@ -84,8 +89,10 @@ export class FollowPanel {
     const wanted = Number(session?.range.frame_count) * (session?.objects.filter((each) => each.prompts.length).length ?? 0);
     const missing = wanted - frames.length;
     if (!wanted) return word("notFollowed");
-    const parts = [count("STALE") && word("stale", count("STALE")), missing > 0 && word("missing", missing)];
-    return parts.filter(Boolean).join(" · ") || word("allFollowed");
+    const parts = [count("STALE") && word("stale", count("STALE")), missing > 0 && word("missing", missing)].filter(Boolean);
+    const { kind, state } = session?.run ?? {};
+    const cut = state === "INTERRUPTED" && (kind === "SHADOW" ? word("shadowsINTERRUPTED") : parts.length && word("runINTERRUPTED"));
+    return [cut, parts.join(" · ") || word("allFollowed")].filter(Boolean).join(" ");
   }
 }
 

@@ -64,11 +64,14 @@ export type Clip = {
 
 export type Run = {
   kind: "PROPAGATE" | "SHADOW";
-  state: "RUNNING" | "DONE" | "STOPPED" | "FAILED";
+  state: "RUNNING" | "DONE" | "STOPPED" | "FAILED" | "INTERRUPTED";
   done_frame_count: string;
   frame_count: string;
   frames_per_second: number;
   message: string;
+  learned_update_count: string;
+  update_count: string;
+  notes: string[];
 };
 
 export type JobState = "PENDING" | "RUNNING" | "SUCCEEDED" | "FAILED" | "CANCELLED";
