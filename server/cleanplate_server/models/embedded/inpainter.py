@@ -11,10 +11,9 @@ from functools import partial
 from itertools import chain, islice, takewhile
 from pathlib import Path
 from threading import Lock
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.anchors import Anchor, anchor_frame, carry
 from cleanplate_server.models.embedded.blending import Candidate, candidate, compose, shares
@@ -24,7 +23,7 @@ from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
 from cleanplate_server.models.embedded.layers import Layer, split
 from cleanplate_server.models.embedded.refinement import refine
 from cleanplate_server.models.embedded.registration import Registered, follow, sample_free
-from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, grow, ladder
+from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, grow, ladder, part
 from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.protocols import (
     RGB,
@@ -48,7 +47,6 @@ _LEAST_MASS = 1e-3
 _SURROUNDINGS_PX = 32
 _MOST_THREADS = 4
 """Frames that are filled at once; each holds its own candidates."""
-_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -159,9 +157,9 @@ class PlateFiller:
             picture, wanted = self._embed(target.frame, outer, box, rgb, unseen)
             motion = self._camera.between(target.frame, frame)
             picture, wanted = carry(anchor, motion, box=outer, rgb=picture, wanted=wanted)
-            rgb, unseen = _cut(picture, outer, box), _cut(wanted, outer, box)
+            rgb, unseen = part(picture, outer, box), part(wanted, outer, box)
         if unseen.any():
-            rgb = _cut(self._exemplar(target.frame, box, rgb, unseen).rgb, grow(box, _reach(box), self._shot.size), box)
+            rgb = part(self._exemplar(target.frame, box, rgb, unseen).rgb, grow(box, _reach(box), self._shot.size), box)
         return rgb
 
     def _anchor(self, frame: int) -> Anchor:
@@ -184,8 +182,8 @@ class PlateFiller:
 
     def _embed(self, frame: int, outer: Box, box: Box, rgb: RGB, unseen: Mask) -> tuple[RGB, Mask]:
         picture, wanted = self._shot.rgb(frame, outer).copy(), np.zeros(outer.size, np.bool_)
-        _cut(picture, outer, box)[:] = rgb
-        _cut(wanted, outer, box)[:] = unseen
+        part(picture, outer, box)[:] = rgb
+        part(wanted, outer, box)[:] = unseen
         return picture, wanted
 
     def _candidates(self, target: Target) -> list[Candidate]:
@@ -275,8 +273,3 @@ class PlateFiller:
 def _reach(box: Box) -> int:
     """How far around a hole pieces are looked for: as far as the hole is long."""
     return max(_SURROUNDINGS_PX, max(box.size))
-
-
-def _cut(array: NDArray[_Value], outer: Box, box: Box) -> NDArray[_Value]:
-    """The part of an array over ``outer`` that lies in ``box``: a view."""
-    return array[box.y0 - outer.y0 : box.y1 - outer.y0, box.x0 - outer.x0 : box.x1 - outer.x0]

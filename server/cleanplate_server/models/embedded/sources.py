@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +25,7 @@ _PROBE_PX = 8
 _HOLE_GROW_PX = 2
 _LARGEST_CROP = 6.0
 _RIM_PX = 24
+_Value = TypeVar("_Value", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -266,22 +268,18 @@ class SourceReader:
             kept = self._fetch(frame, box, kept)
         self._kept.move_to_end(frame)
         outer, rgb, free = kept
-        rows = slice(box.y0 - outer.y0, box.y1 - outer.y0)
-        columns = slice(box.x0 - outer.x0, box.x1 - outer.x0)
-        return rgb[rows, columns], free[rows, columns]
+        return part(rgb, outer, box), part(free, outer, box)
 
     def _fetch(self, frame: int, box: Box, kept: _Piece | None) -> _Piece:
         """A piece that holds the box and what was kept; what was kept is not made again."""
         outer = _tile(box if kept is None else _union(kept[0], box), self._shot.size, _TILE_PX)
-        side = 2 * _HOLE_GROW_PX + 1
-        hole = self._shot.mask(frame)[outer.slices].astype(np.uint8)
-        free = np.asarray(1 - cv2.dilate(hole, np.ones((side, side), np.uint8)), np.uint8)
+        free = self._free(frame, outer)
         rgb = np.empty((*outer.size, 3), np.float32)
         if kept is not None:
-            _part(rgb, outer, kept[0])[:] = kept[1]
+            part(rgb, outer, kept[0])[:] = kept[1]
             self._drop(frame)
         for strip in [outer] if kept is None else _around(kept[0], outer):
-            _part(rgb, outer, strip)[:] = self._shot.rgb(frame, strip)
+            part(rgb, outer, strip)[:] = self._shot.rgb(frame, strip)
         piece = outer, rgb, free
         self._kept[frame] = piece
         self._bytes += rgb.nbytes + free.nbytes
@@ -289,14 +287,20 @@ class SourceReader:
             self._drop(next(iter(self._kept)))
         return piece
 
+    def _free(self, frame: int, box: Box) -> NDArray[np.uint8]:
+        wider = grow(box, _HOLE_GROW_PX, self._shot.size)  # a hole beyond the box grows into it
+        side = 2 * _HOLE_GROW_PX + 1
+        hole = cv2.dilate(self._shot.mask(frame)[wider.slices].astype(np.uint8), np.ones((side, side), np.uint8))
+        return np.asarray(1 - part(hole, wider, box), np.uint8)
+
     def _drop(self, frame: int) -> None:
         _, rgb, free = self._kept.pop(frame)
         self._bytes -= rgb.nbytes + free.nbytes
 
 
-def _part(rgb: RGB, outer: Box, box: Box) -> RGB:
+def part(array: NDArray[_Value], outer: Box, box: Box) -> NDArray[_Value]:
     """The box in an array that covers ``outer``: a view."""
-    return rgb[box.y0 - outer.y0 : box.y1 - outer.y0, box.x0 - outer.x0 : box.x1 - outer.x0]
+    return array[box.y0 - outer.y0 : box.y1 - outer.y0, box.x0 - outer.x0 : box.x1 - outer.x0]
 
 
 def _around(inner: Box, outer: Box) -> list[Box]:
