@@ -46,12 +46,13 @@ class SessionState:
         self.cuts_wanted = threading.Event()
         self._engines = engines
         self._last_use = 0.0
+        self._revision = int(store.fact("revision") or 0)
         self.settle()
 
     @property
     def revision(self) -> int:
-        """Grows with every change."""
-        return int(self.store.fact("revision") or 0)
+        """Grows with every change. It is read while ``changed`` is held, so it waits for no other lock."""
+        return self._revision
 
     @property
     def settings(self) -> picker_pb2.TakeSettings:
@@ -192,7 +193,8 @@ class SessionState:
 
     def change(self) -> None:
         """Notes that something has changed, and tells it."""
-        self.store.set_facts(revision=str(self.revision + 1), update_ns=str(time.time_ns()))
+        self._revision += 1
+        self.store.set_facts(revision=str(self._revision), update_ns=str(time.time_ns()))
         self.tell()
 
     def tell(self) -> None:

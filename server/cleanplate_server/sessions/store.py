@@ -268,11 +268,10 @@ class SessionStore:
         with self.transaction() as connection:
             connection.executemany("DELETE FROM walked WHERE number = ?", [(number,) for number in numbers])
 
-    def alpha(self, number: int) -> bytes:
-        """The packed probability of a followed mask."""
+    def alpha(self, number: int) -> bytes | None:
+        """The packed probability of a followed mask; None where it was forgotten."""
         row = self._one("SELECT alpha FROM walked WHERE number = ?", (number,))
-        assert row is not None, f"followed mask {number} is gone"
-        return bytes(row[0])
+        return bytes(row[0]) if row else None
 
     def walk_state(self, name: str) -> bytes | None:
         """What a tracker knew when its walk was stopped."""

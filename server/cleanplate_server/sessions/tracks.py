@@ -46,6 +46,8 @@ _KEPT_BASES = 4
 class Tracks:
     """All masks of a session. Safe to use from several threads.
 
+    The store is never asked while the masks are locked: whoever changes both holds the store first.
+
     Args:
         store: holds the pixels.
     """
@@ -141,7 +143,9 @@ class Tracks:
                 self._shown[row.object_id][row.frame] = self._judge(span, span.basis(self._engine), row.frame)
                 self._note(row.object_id, [row.frame])
             newest = list(dict.fromkeys(old.basis for old in reversed(rows)))[:_KEPT_BASES]
-            self._drop([old for old in rows if old.basis not in newest])
+            gone = self._take_out([old for old in rows if old.basis not in newest])
+        if gone:
+            self._store.drop_walked(gone)
 
     def prune(self) -> None:
         """Lets go of every mask that only undo could bring back.
@@ -152,19 +156,20 @@ class Tracks:
             rows = [row for rows in self._walked.values() for row in rows]
             last = {place: rows[-1].basis for place, rows in self._walked.items() if rows}
             worked = {frame for shot in self._shots for frame in shot}
-            self._drop([
+            gone = self._take_out([
                 row for row in rows
                 if row.object_id not in self._shown
                 or (row.frame in worked or row.basis != last[row.object_id, row.frame])
             ])  # fmt: skip
+        if gone:
+            self._store.drop_walked(gone)
 
-    def _drop(self, rows: Sequence[WalkedRow]) -> None:
-        """Forgets masks, but none that is shown."""
+    def _take_out(self, rows: Sequence[WalkedRow]) -> list[int]:
+        """Forgets masks, but none that is shown; gives their numbers."""
         gone = [row for row in rows if not self._shows(row)]
         for row in gone:
             self._walked[row.object_id, row.frame].remove(row)
-        if gone:
-            self._store.drop_walked([row.number for row in gone])
+        return [row.number for row in gone]
 
     def _shows(self, row: WalkedRow) -> bool:
         shown = self._shown.get(row.object_id, {}).get(row.frame, _NOTHING)
@@ -208,15 +213,17 @@ class Tracks:
 
     def mask(self, object_id: int, frame: int) -> Mask | None:
         """bool [H, W]; None where there is none."""
-        with self._lock:  # what is shown now is not let go meanwhile
+        while True:
             shown = self.shown(object_id, frame)
             if shown.key is not None:
                 packed = self._store.key_mask(object_id, frame)
                 return unpack_mask(packed) if packed else None
             rows = (shown.forward, shown.backward)
+            if not any(rows):
+                return None
             blobs = [self._store.alpha(row.number) if row else None for row in rows]
-        if not any(blobs):
-            return None
+            if [row is None for row in rows] == [blob is None for blob in blobs]:
+                break  # else something else is shown by now, and this was let go
         forward, backward = (
             (end, unpack(blob)) if blob else None for end, blob in zip(shown.ends, blobs, strict=True)
         )  # fmt: skip

@@ -28,6 +28,7 @@ class FakeGateway:
         answer_seconds: before a prompt is answered.
         frame_seconds: before a picture is answered.
         is_down: connections are cut without an answer.
+        down_seconds: so long after they were made.
         is_locked: nobody is known until the code was given once more.
         fails: sentence with which the next job fails.
         undecodable: sentence with which every frame is refused.
@@ -39,6 +40,7 @@ class FakeGateway:
     answer_seconds: float = 0.0
     frame_seconds: float = 0.0
     is_down: bool = False
+    down_seconds: float = 0.0
     is_locked: bool = False
     fails: str = ""
     undecodable: str = ""

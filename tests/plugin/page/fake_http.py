@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ def handler_of(fake: FakeGateway) -> type[BaseHTTPRequestHandler]:
         def _serve(self, answer: Callable[[str, dict[str, str]], None]) -> None:
             path, _, query = self.path.partition("?")
             if fake.is_down:
+                time.sleep(fake.down_seconds)
                 self.close_connection = True
                 return
             try:

@@ -15,6 +15,7 @@ from plugin.page.fake_shot import Shot
 
 PATIENCE_SECONDS = 60.0
 """Only a page that fails waits so long, or a machine that does much else."""
+_CANVAS_SIZE = "() => ['width', 'height'].map((side) => document.querySelector('#view')[side])"
 _ASIDE = ("Failed to load resource", "net::ERR_", "ERR_EMPTY_RESPONSE")
 
 
@@ -95,7 +96,14 @@ class PickerPage:
         assert self.scale == 1.0
         canvas, shot = self.canvas(), self.scene.shot
         left, top = _corner(canvas.shape[1], shot.width), _corner(canvas.shape[0], shot.height)
-        return canvas[top : top + shot.height, left : left + shot.width]
+        return canvas[max(0, top) : top + shot.height, max(0, left) : left + shot.width]
+
+    def seen(self, picture: NDArray[Any]) -> NDArray[Any]:
+        """What of a picture of the shot's size, [H,W] or [H,W,3], stands on the screen where it is larger than that."""
+        shot = self.scene.shot
+        width, height = self.tab.evaluate(_CANVAS_SIZE)
+        left, top = max(0, -_corner(width, shot.width)), max(0, -_corner(height, shot.height))
+        return picture[top : top + height, left : left + width]
 
     def place_of(self, x: float, y: float) -> tuple[float, float]:
         """Where a source pixel is on the screen."""

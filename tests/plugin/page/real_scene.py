@@ -10,9 +10,10 @@ import cv2
 import numpy as np
 from cleanplate_plugin.gateway.server import Gateway
 from cleanplate_server.config import Settings
+from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.server import Server
 from gateways import READERS, Caller
-from plugin.page.fake_shot import Mask, Shot
+from plugin.page.fake_shot import Json, Mask, Shot
 
 KEY = b"k" * 32
 """Signs cookies, as the command line keeps it beside the state."""
@@ -27,26 +28,28 @@ class RealScene:
         media: that it may read.
         port: of the gateway, the same each time.
         shot: what the media shows.
+        registry: of engines; None is this machine's.
     """
 
     settings: Settings
     media: Path
     port: int
     shot: Shot
+    registry: Registry | None = None
     session: str = ""
     announced: str = ""
     _running: list[Server | Gateway] = field(default_factory=list)
 
     @classmethod
-    def of(cls, media: Path, shot: Shot) -> RealScene:
+    def of(cls, media: Path, shot: Shot, *, registry: Registry | None = None) -> RealScene:
         """Its state lies beside the media."""
         folder = media.parent
         settings = Settings.load({"state_folder": folder / "state", "allowed_folders": [folder]}, environment={})
         with socket.create_server(("127.0.0.1", 0)) as free:
-            return cls(settings, media, int(free.getsockname()[1]), shot)
+            return cls(settings, media, int(free.getsockname()[1]), shot, registry)
 
     def start(self) -> None:
-        server = Server(self.settings)
+        server = Server(self.settings, registry=self.registry)
         server.start()
         gateway = Gateway(server.address, server.token, facts=READERS, ports=(self.port,), key=KEY)
         gateway.start()
@@ -69,6 +72,12 @@ class RealScene:
         opened = self.host.post("/v1/sessions", {"path": str(self.media)}).json
         self.session = opened["name"]
         return f"http://127.0.0.1:{self.port}{opened['page']}"
+
+    @property
+    def kept(self) -> Json:
+        """The session, as the server keeps it."""
+        found: Json = self.host.get(f"/v1/{self.session}").json["session"]
+        return found
 
     def mask(self, frame: int) -> Mask:
         picture = self.host.get(f"/v1/{self.session}/masks/1/{frame}").body

@@ -23,7 +23,7 @@ def test_keys_of_editors_move_through_the_range(page: PickerPage) -> None:
     assert page.frame == 11
     page.press("i", "Shift+ArrowRight", "o", "Home")
     assert page.frame == 11
-    assert page.text("#bounds") == "11 \u2013 21  (11 frames)"
+    page.until(lambda: page.text("#bounds") == "11 \u2013 21  (11 frames)")
     page.press("l", "l")
     assert page.text("#speed") == "2\u00d7"
     page.until(lambda: page.frame > 14)

@@ -24,6 +24,20 @@ def test_lost_connection_is_told_and_what_was_said_is_sent_then(page: PickerPage
     page.until(lambda: "key" in page.strip())
 
 
+def test_change_that_was_replaced_on_its_way_counts_once(page: PickerPage) -> None:
+    page.click_object()
+    x, y = page.fake.shot.center(0)
+    page.fake.is_down = True
+    page.until(lambda: page.text("#link") == "No connection")
+    page.fake.down_seconds = 0.6
+    page.click(x + 5, y)
+    page.tab.wait_for_timeout(200)
+    page.click(x + 9, y)  # while the one before is being tried
+    page.until(lambda: "One change is kept" in page.text("#told"))
+    page.fake.is_down = False
+    page.until(lambda: len(page.fake.session["objects"][0]["prompts"][0]["prompt"]["points"]) == 3)
+
+
 def test_server_that_was_started_again_is_found_as_it_was(page: PickerPage) -> None:
     page.click_object()
     page.follow()

@@ -256,6 +256,34 @@ def test_engine_that_fits_at_no_size_gives_way_to_the_embedded_one_for_what_is_l
     assert registry.bright.walked[-1] == COUNT - 1
 
 
+# ---- many at once
+
+
+def test_clicks_runs_and_watchers_do_not_wait_for_each_other(picker: Picker, picking: Server) -> None:
+    ended = threading.Event()
+
+    def watch() -> None:
+        second = Picker.at(picking)
+        second.name = picker.name
+        for _ in second.watch():
+            if ended.is_set():
+                return
+
+    watchers = [threading.Thread(target=watch, daemon=True) for _ in range(4)]
+    for each in watchers:
+        each.start()
+    for number in range(60):
+        picker.say(click(2 + 8 * (number % 2)))
+        if number % 10 == 0:
+            picker.follow()
+        picker.ask("ClearPrompt", object_id=1, frame=2 + 8 * (number % 2))
+    ended.set()
+    picker.say(click(2))
+    for each in watchers:
+        each.join(20)
+        assert not each.is_alive()
+
+
 # ---- what is left behind
 
 

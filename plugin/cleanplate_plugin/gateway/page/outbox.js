@@ -63,7 +63,7 @@ export class Outbox {
     } catch (refusal) {
       this.#isSending = false;
       if (!(refusal instanceof Refusal)) throw refusal;
-      if (refusal.isLost || refusal.isLocked) this.#wait(refusal);
+      if (refusal.isLost || refusal.isLocked) this.#wait(change, refusal);
       else this.#drop(change, refusal);
     }
     this.#send();
@@ -85,8 +85,14 @@ export class Outbox {
     if (!this.has(change.key)) change.onRefusal?.(refusal);
   }
 
-  /** @param {Refusal} refusal */
-  #wait(refusal) {
+  /**
+   * One that was replaced while it was on its way is not sent again.
+   * @param {Change} change
+   * @param {Refusal} refusal
+   */
+  #wait(change, refusal) {
+    if (this.#changes.some((each) => each !== change && each.key === change.key)) this.#changes.shift();
+    this.listener.onCount(this.#changes.length);
     this.listener.onTrouble(refusal);
     this.#timer = setTimeout(() => this.retry(), this.#pause);
     this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE_MS);
