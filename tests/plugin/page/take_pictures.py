@@ -17,7 +17,7 @@ from cleanplate_server.demo.recording import record
 from cleanplate_server.demo.shot import FRAME_COUNT, RATE, SIZE
 from cleanplate_server.demo.street_shot import StreetShot
 from playwright.sync_api import sync_playwright
-from plugin.page.conftest import CHROMIUM
+from plugin.page.conftest import ARGUMENTS, CHROMIUM
 from plugin.page.conftest import SIZE as WINDOW
 from plugin.page.fake_shot import Shot
 from plugin.page.picker_page import PickerPage
@@ -167,7 +167,7 @@ def _main() -> int:
     with tempfile.TemporaryDirectory(prefix="cleanplate-pictures-") as folder, sync_playwright() as playwright:
         scene = RealScene.of(_draw(Path(folder)), Shot(height=SIZE[0], width=SIZE[1], count=FRAME_COUNT))
         scene.start()
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         photographer = _Photographer(scene, browser, out)
         try:
             _photograph(photographer, scene)
