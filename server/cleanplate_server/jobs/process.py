@@ -18,7 +18,7 @@ _WORKER_ENVIRONMENT = {
     # glibc gives each thread an arena of its own, and short-lived threads spread memory over ever more
     "MALLOC_ARENA_MAX": "2",
     # pictures go back to the system when they are done with; else it learns to keep them, and holes between them grow
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 20),
+    "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
     # engines work on several frames at once; NumPy's products are too small to be worth more threads
     "OPENBLAS_NUM_THREADS": "1",
 }
