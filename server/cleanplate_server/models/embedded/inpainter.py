@@ -67,7 +67,7 @@ class _Settings:
 
 
 _SETTINGS: dict[Effort, _Settings] = {
-    "fast": _Settings(largest_px=208, growth=1.7, sources=7, finest=2),
+    "fast": _Settings(largest_px=224, growth=1.6, sources=8, finest=2),
     "balanced": _Settings(largest_px=320, growth=1.33, sources=14),
     "best": _Settings(largest_px=480, growth=1.2, sources=24),
 }
