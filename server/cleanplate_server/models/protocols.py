@@ -55,6 +55,10 @@ class Box:
     def size(self) -> tuple[int, int]:
         return self.y1 - self.y0, self.x1 - self.x0
 
+    def holds(self, other: Box) -> bool:
+        """Whether the other box lies in this one."""
+        return self.x0 <= other.x0 and self.y0 <= other.y0 and self.x1 >= other.x1 and self.y1 >= other.y1
+
     def grown(self, margin_px: int, size: tuple[int, int]) -> Box:
         """A box larger by a margin on each side, within a picture of (height, width)."""
         return Box(

@@ -9,9 +9,24 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.completion import Field, Weight, spread
-from cleanplate_server.models.embedded.registration import Registered, sample_free
-from cleanplate_server.models.embedded.sources import Target
+from cleanplate_server.models.embedded.completion import spread
+from cleanplate_server.models.embedded.fields import (
+    Field,
+    Points,
+    Weight,
+    bell,
+    choice,
+    choose,
+    enlarge,
+    halve,
+    half_size,
+    mean_of,
+    sample,
+    sample_free,
+    weighted,
+)
+from cleanplate_server.models.embedded.registration import Registered
+from cleanplate_server.models.embedded.target import Target
 from cleanplate_server.models.protocols import RGB, Box, Luma, Mask
 
 _RIM_ERROR = 5.0
@@ -19,6 +34,7 @@ _DISAGREEMENT = 0.7
 AGE = 0.004
 _SOFTNESS = 0.04
 _LARGEST_OFFSET = 0.12
+_ALIKE = 0.06
 _WORST = 0.3
 _LEAST_SHARE = 0.01
 _NO_SHARE = 0.002
@@ -56,14 +72,12 @@ def candidate(target: Target, source: Registered, layer: int) -> Candidate | Non
 
     Only the part of the target's working picture that ``inner`` gives is made.
     """
-    flow = source.carried[target.inner]
-    places = target.moved(source.carried)
-    column, row = source.view.places(places[0][target.inner], places[1][target.inner])
-    seen = sample_free(source.view.free, column, row) > 0
+    flow = np.ascontiguousarray(enlarge(source.carried, target.size)[target.inner])
+    places = source.view.places(target, target.lattice[target.inner] + flow)
+    seen = sample_free(source.view.free, places) > 0
     if not (seen & target.hole[target.inner]).any():
         return None
-    moved = cv2.remap(source.view.rgb, column, row, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    rgb = np.asarray(moved, np.float32)
+    rgb = sample(source.view.rgb, places)
     offset, error = _fit_colour(target, rgb, seen & target.known[target.inner])
     return Candidate(source, layer, flow, rgb + offset, offset, seen, error)
 
@@ -71,17 +85,17 @@ def candidate(target: Target, source: Registered, layer: int) -> Candidate | Non
 def _fit_colour(target: Target, rgb: RGB, comparable: Mask) -> tuple[Field, Luma]:
     """The smooth offset that makes a source meet the rim, and how badly it still fits there."""
     difference = target.rgb[target.inner] - rgb
-    error = mean_size(difference)
-    weight = np.where(comparable, target.rim[target.inner], 0).astype(np.float32)
-    alike = weight * np.exp(error * error * np.float32(-1 / 0.06**2))
-    height, width = weight.shape
+    error = mean_of(np.abs(difference))
+    weight = target.rim[target.inner] * comparable
+    alike = weight * bell(error, _ALIKE)
     known, like = halve(weight), halve(alike)
     clipped = np.clip(difference, -_LARGEST_OFFSET, _LARGEST_OFFSET)
-    both = halve(clipped * alike[..., None]) / np.maximum(like, np.float32(1e-6))[..., None]
+    both = weighted(halve(weighted(clipped, alike)), 1 / np.maximum(like, np.float32(1e-6)))
     worse = halve(np.minimum(error, _WORST) * weight) / np.maximum(known, np.float32(1e-6))
     offset = spread(both, like, sigma_px=1.5)
     missed = spread(worse[..., None], known, sigma_px=2, keep=2)
-    return enlarge(offset, (height, width)), enlarge(missed, (height, width))
+    size = error.shape[0], error.shape[1]
+    return enlarge(offset, size), enlarge(missed, size)
 
 
 def shares(found: Sequence[Candidate]) -> list[Weight]:
@@ -94,10 +108,11 @@ def shares(found: Sequence[Candidate]) -> list[Weight]:
         float32 [h, w] for each candidate, summing to 1, or to 0 where none has seen the pixel.
     """
     costs: list[Luma] = []
+    unseen = np.ones(found[0].seen.shape, np.float32)
     for candidate, differs in zip(found, disagreement(found), strict=True):
-        cost = _RIM_ERROR * candidate.error + _DISAGREEMENT * differs
-        cost = cost + np.float32(AGE * candidate.source.view.distance**0.7)
-        known = np.where(candidate.seen, cost, 1).astype(np.float32)
+        age = AGE * candidate.source.view.distance**0.7
+        cost = np.asarray(cv2.addWeighted(candidate.error, _RIM_ERROR, differs, _DISAGREEMENT, age), np.float32)
+        known = choose(candidate.seen, cost, unseen)
         costs.append(np.asarray(cv2.GaussianBlur(known, (0, 0), 1.5), np.float32))
     return weigh([candidate.seen for candidate in found], costs, softness=_SOFTNESS)
 
@@ -110,64 +125,50 @@ def weigh(seen: Sequence[Mask], costs: Sequence[Luma], *, softness: float) -> li
         costs: float32 [h, w] for each.
         softness: in units of cost.
     """
-    known = [np.where(mask, cost, np.float32(_NEVER)) for mask, cost in zip(seen, costs, strict=True)]
-    least = known[0].copy()
+    never = np.full(costs[0].shape, _NEVER, np.float32)
+    known = [choose(mask, cost, never) for mask, cost in zip(seen, costs, strict=True)]
+    least = never.copy()
     for cost in known:
         np.minimum(least, cost, out=least)
-    weights = [np.exp((least - cost) * np.float32(1 / softness)) * mask for cost, mask in zip(known, seen, strict=True)]
+    weights = [np.asarray(cv2.exp((least - cost) * np.float32(1 / softness)), np.float32) for cost in known]
     total = np.full(least.shape, 1e-6, np.float32)
     for weight in weights:
         total += weight
-    return [np.asarray(weight / total, np.float32) for weight in weights]
+    each = (least < never) / total
+    return [weight * each for weight in weights]
 
 
 def disagreement(found: Sequence[Candidate]) -> list[Luma]:
     """Mean difference of each candidate to the three of its layer that are most like it; at half size."""
-    height, width = found[0].seen.shape
-    half = max(1, width // 2), max(1, height // 2)
-    result = [np.full((height, width), _UNKNOWN, np.float32) for _ in found]
+    size = found[0].seen.shape[0], found[0].seen.shape[1]
+    half = half_size(size)
+    unknown = np.full(half[::-1], _UNKNOWN, np.float32)
+    result = [np.full(size, _UNKNOWN, np.float32) for _ in found]
     for layer in {candidate.layer for candidate in found}:
         members = [i for i, candidate in enumerate(found) if candidate.layer == layer]
         if len(members) < 2:
             continue
         small = [halve(found[i].rgb) for i in members]
-        unseen = [
-            ~(cv2.resize(found[i].seen.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST) > 0) for i in members
-        ]
+        seen = [cv2.resize(choice(found[i].seen), half, interpolation=cv2.INTER_NEAREST) for i in members]
         count = min(_LIKE, len(members) - 1)
-        alike = np.full((len(members), count, half[1], half[0]), _NEVER, np.float32)
+        alike = np.full((len(members), count, *half[::-1]), _NEVER, np.float32)
         for a in range(len(members)):
             for b in range(a):
-                differs = mean_size(small[a] - small[b])
-                _keep_least(alike[a], np.where(unseen[b], np.float32(_UNKNOWN), differs))
-                _keep_least(alike[b], np.where(unseen[a], np.float32(_UNKNOWN), differs))
+                differs = mean_of(cv2.absdiff(small[a], small[b]))
+                _keep_least(alike[a], choose(seen[b], differs, unknown))
+                _keep_least(alike[b], choose(seen[a], differs, unknown))
         for index, member in enumerate(members):
-            result[member] = enlarge(np.add.reduce(alike[index]) / np.float32(count), (height, width))
+            result[member] = enlarge(np.add.reduce(alike[index]) / np.float32(count), size)
     return result
 
 
 def _keep_least(kept: Field, value: Luma) -> None:
     """Puts values in among the least ones so far, which lie in order along the first axis; the greatest drops out."""
-    for place in kept:
+    for place in kept[:-1]:
         greater = np.maximum(place, value)
         np.minimum(place, value, out=place)
         value = greater
-
-
-def halve(field: Field) -> Field:
-    """Half the size, each pixel the mean of those that it covers."""
-    height, width = field.shape[:2]
-    half = max(1, width // 2), max(1, height // 2)
-    return np.asarray(cv2.resize(field, half, interpolation=cv2.INTER_AREA), np.float32)
-
-
-def enlarge(field: Field, size: tuple[int, int]) -> Field:
-    """Back to (height, width), smoothly; a last axis of length one is dropped."""
-    return np.asarray(cv2.resize(field, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def mean_size(difference: Field) -> Luma:
-    return np.asarray(cv2.transform(np.abs(difference), np.full((1, 3), 1 / 3, np.float32)), np.float32)
+    np.minimum(kept[-1], value, out=kept[-1])
 
 
 def compose(
@@ -185,26 +186,26 @@ def compose(
         float32 [H, W, 3] of the box, and float32 [H, W] the weight behind it: 0 where no source has seen the pixel,
         and outside the hole.
     """
-    row, column = (side.astype(np.float32) for side in np.nonzero(hole))
-    row, column = row + np.float32(box.y0), column + np.float32(box.x0)
-    work_x, work_y = target.working(column, row)
-    total, mass = np.zeros((len(row), 3), np.float32), np.zeros(len(row), np.float32)
+    rows, columns = np.nonzero(hole)
+    here = np.stack([columns + box.x0, rows + box.y0], 1).astype(np.float32)
+    work = target.working(here[None])[0]
+    total, mass = np.zeros((len(rows), 3), np.float32), np.zeros(len(rows), np.float32)
     near = target.hole[target.inner]
     most = [float(weight[near].max(initial=0)) for weight in weights]
     least = min(_LEAST_SHARE, max(most, default=0) / 2)
     for candidate, weight, share_at_most in zip(found, weights, most, strict=True):
         if share_at_most < least:
             continue
-        shares = _at(weight, work_x, work_y)
+        shares = _at(weight, work)
         has = np.flatnonzero(shares > _NO_SHARE)
         if not len(has):
             continue
-        view, x, y = candidate.source.view, work_x[has], work_y[has]
-        flow = _at(candidate.flow, x, y) * target.step
-        there_x, there_y = view.full_places(column[has] + flow[:, 0], row[has] + flow[:, 1])
-        free = _at(view.full_free, there_x, there_y, how=cv2.INTER_NEAREST, beyond=cv2.BORDER_CONSTANT)
+        places = work[has]
+        there = here[has] + _at(candidate.flow, places) * target.step
+        full, full_free, there = candidate.source.view.full(there)
+        free = _at(full_free, there, how=cv2.INTER_NEAREST, beyond=cv2.BORDER_CONSTANT)
         share = np.where(free > 0, shares[has], np.float32(0))
-        rgb = _at(view.full, there_x, there_y, how=cv2.INTER_CUBIC) + _at(candidate.offset, x, y)
+        rgb = _at(full, there, how=cv2.INTER_CUBIC) + _at(candidate.offset, places)
         total[has] += share[:, None] * rgb
         mass[has] += share
     rgb, weight = np.zeros((*box.size, 3), np.float32), np.zeros(box.size, np.float32)
@@ -213,13 +214,17 @@ def compose(
 
 
 def _at(
-    field: cv2.typing.MatLike, x: Luma, y: Luma, *, how: int = cv2.INTER_LINEAR, beyond: int = cv2.BORDER_REPLICATE
+    field: cv2.typing.MatLike,
+    points: Points,
+    *,
+    how: int = cv2.INTER_LINEAR,
+    beyond: int = cv2.BORDER_REPLICATE,
 ) -> NDArray[np.float32]:
-    """Values of a field [h, w] or [h, w, c] at places: float32 [n] each in, [n] or [n, c] out."""
-    count = len(x)
-    # OpenCV moves pictures, and none that is longer than 32767: the places are laid in rows
+    """Values of a field [h, w] or [h, w, c] at points: float32 [n] or [n, c]."""
+    count = len(points)
+    # OpenCV moves pictures, and none that is longer than 32767: the points are laid in rows
     rows = -(-count // _ROW)
-    columns, lines = np.zeros((rows, _ROW), np.float32), np.zeros((rows, _ROW), np.float32)
-    columns.ravel()[:count], lines.ravel()[:count] = x, y
-    taken = cv2.remap(field, columns, lines, how, borderMode=beyond)
+    places = np.zeros((rows, _ROW, 2), np.float32)
+    places.reshape(-1, 2)[:count] = points
+    taken = cv2.remap(field, places, None, how, borderMode=beyond)  # type: ignore[call-overload]
     return np.asarray(taken, np.float32).reshape(rows * _ROW, *field.shape[2:])[:count]

@@ -17,14 +17,15 @@ import numpy as np
 
 from cleanplate_server.models.embedded.anchors import Anchor, anchor_frame, carry
 from cleanplate_server.models.embedded.blending import Candidate, candidate, compose, shares
-from cleanplate_server.models.embedded.camera import move
-from cleanplate_server.models.embedded.completion import Field, Weight
+from cleanplate_server.models.embedded.fields import Field, Places, Weight, move_places, sample_free
 from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
 from cleanplate_server.models.embedded.layers import Layer, split
 from cleanplate_server.models.embedded.refinement import refine
-from cleanplate_server.models.embedded.registration import Registered, follow, sample_free
-from cleanplate_server.models.embedded.sources import SourceReader, Target, View, aim, grow, ladder, part
+from cleanplate_server.models.embedded.pieces import part
+from cleanplate_server.models.embedded.registration import Registered, follow
+from cleanplate_server.models.embedded.sources import SourceReader, View, ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
+from cleanplate_server.models.embedded.target import Target, aim
 from cleanplate_server.models.protocols import (
     RGB,
     Box,
@@ -32,7 +33,6 @@ from cleanplate_server.models.protocols import (
     CleanRegion,
     Effort,
     EngineInfo,
-    Luma,
     Mask,
     MaskedFrames,
     Tick,
@@ -153,13 +153,13 @@ class PlateFiller:
         if frame != target.frame:
             with self._anchoring:  # one thread makes it, the others find it in the folder
                 anchor = self._anchor(frame)
-            outer = grow(box, _SURROUNDINGS_PX, self._shot.size)
+            outer = box.grown(_SURROUNDINGS_PX, self._shot.size)
             picture, wanted = self._embed(target.frame, outer, box, rgb, unseen)
             motion = self._camera.between(target.frame, frame)
             picture, wanted = carry(anchor, motion, box=outer, rgb=picture, wanted=wanted)
             rgb, unseen = part(picture, outer, box), part(wanted, outer, box)
         if unseen.any():
-            rgb = part(self._exemplar(target.frame, box, rgb, unseen).rgb, grow(box, _reach(box), self._shot.size), box)
+            rgb = part(self._exemplar(target.frame, box, rgb, unseen).rgb, box.grown(_reach(box), self._shot.size), box)
         return rgb
 
     def _anchor(self, frame: int) -> Anchor:
@@ -176,7 +176,7 @@ class PlateFiller:
 
     def _exemplar(self, frame: int, box: Box, rgb: RGB, unseen: Mask) -> Anchor:
         """The surroundings of a box, filled with pieces of themselves."""
-        outer = grow(box, _reach(box), self._shot.size)
+        outer = box.grown(_reach(box), self._shot.size)
         picture, wanted = self._embed(frame, outer, box, rgb, unseen)
         return Anchor(frame, outer, fill_from_surroundings(picture, wanted))
 
@@ -188,7 +188,7 @@ class PlateFiller:
 
     def _candidates(self, target: Target) -> list[Candidate]:
         trail = partial(follow, target, partial(self._look, target, {}), finest=self._settings.finest)
-        everywhere = np.ones(target.hole.shape, np.float32)
+        everywhere = np.ones_like(target.near_halved)
         near = [source for way in (1, -1) for source in trail(self._near(target, way), layer=everywhere)]
         layers, found = split(target, near), []
         for number, layer in enumerate(layers):
@@ -250,9 +250,9 @@ class PlateFiller:
     def _shows(self, frame: int, target: Target, missing: Mask) -> bool:
         # a few thousand points are enough to tell, and as many as OpenCV moves in one row
         some = slice(None, None, 1 + int(missing.sum()) // _PROBES)
-        x, y = target.x[target.inner][missing][some], target.y[target.inner][missing][some]
-        column, row = move(self._camera.between(target.frame, frame), x[:, None], y[:, None])
-        return bool(sample_free((~self._shot.mask(frame)).astype(np.uint8), column, row).any())
+        points = target.lattice[target.inner][missing][some]
+        there = move_places(self._camera.between(target.frame, frame) @ target.to_full, points[:, None])
+        return bool(sample_free((~self._shot.mask(frame)).view(np.uint8), there).any())
 
     def _near(self, target: Target, way: int) -> Iterator[int]:
         steps = (target.frame + way * distance for distance in _NEAR)
@@ -261,10 +261,10 @@ class PlateFiller:
     def _ladder(self, target: Target, way: int) -> Iterator[int]:
         return ladder(target.frame, self._shot.frames, way, growth=self._settings.growth)
 
-    def _look(self, target: Target, looked: dict[int, View], frame: int, x: Luma, y: Luma) -> View | None:
+    def _look(self, target: Target, looked: dict[int, View], frame: int, places: Places) -> View | None:
         kept = looked.get(frame)
         motion = self._camera.between(target.frame, frame) if kept is None else kept.motion
-        view = self._reader.view(target, frame, motion, places=(x, y), kept=kept)
+        view = self._reader.view(target, frame, motion, places=places, kept=kept)
         if view is not None:
             looked[frame] = view
         return view

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cleanplate_server.models.embedded.completion import Field, Weight, fit_affine
+from cleanplate_server.models.embedded.completion import fit_affine
+from cleanplate_server.models.embedded.fields import Field, Weight, bell, length, weighted
 from cleanplate_server.models.embedded.registration import Registered
-from cleanplate_server.models.embedded.sources import Target
+from cleanplate_server.models.embedded.target import Target
 
 _NEAREST_FRAMES = 8
 _APART_PX = 0.5
@@ -18,11 +19,12 @@ _APART_THEN_PX = 0.6
 _SMALLEST_SHARE = 0.1
 _MOST = 3
 _SAMPLES = 600
+_LEAST_PLACES = 12
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What moves alike around a hole.
+    """What moves alike around a hole, at half the target's working size.
 
     Args:
         seen: float32 [h, w], 1 where it is seen.
@@ -51,7 +53,7 @@ def split(target: Target, registered: Sequence[Registered]) -> list[Layer]:
     motions: list[Field] = []
     for apart_px in _APART_FIRST_PX, _APART_THEN_PX:
         rest = _without(trust, velocity, motions, apart_px)
-        while len(motions) < _MOST and total > 50 and rest.sum() > _SMALLEST_SHARE * total:
+        while len(motions) < _MOST and total > _LEAST_PLACES and rest.sum() > _SMALLEST_SHARE * total:
             motion = _densest(velocity, rest)
             if motion is None:
                 break
@@ -65,19 +67,19 @@ def split(target: Target, registered: Sequence[Registered]) -> list[Layer]:
         layers = [layer for layer in layers if (layer.seen * trust).sum() > _SMALLEST_SHARE / 2 * total]
         if layers:
             return layers
-    return [Layer(np.ones(target.hole.shape, np.float32), np.zeros_like(velocity))]
+    return [Layer(np.ones_like(trust), np.zeros_like(velocity))]
 
 
 def _velocity(target: Target, registered: Sequence[Registered]) -> tuple[Field, Weight]:
-    total = np.zeros((*target.hole.shape, 2), np.float32)
-    weight = np.full(target.hole.shape, 1e-6, np.float32)
+    total = np.zeros((*target.near_halved.shape, 2), np.float32)
+    weight = np.full(target.near_halved.shape, 1e-6, np.float32)
     for source in registered:
         if source.view.distance <= _NEAREST_FRAMES:
             share = source.trust * np.float32(min(source.view.distance, 4))
-            total += share[..., None] * source.flow * np.float32(source.direction / source.view.distance)
+            total += weighted(source.flow, share * np.float32(source.direction / source.view.distance))
             weight += share
-    trust = np.where(weight > 0.5, np.minimum(weight, 1) * target.near, 0)
-    return np.asarray(total / weight[..., None], np.float32), trust.astype(np.float32)
+    trust = np.where(weight > 0.5, np.minimum(weight, 1) * target.near_halved, 0)
+    return weighted(total, 1 / weight), trust.astype(np.float32)
 
 
 def _without(trust: Weight, velocity: Field, motions: Sequence[Field], apart_px: float) -> Weight:
@@ -96,7 +98,7 @@ def _densest(velocity: Field, weight: Weight) -> Field | None:
     values, trust = velocity[rows[pick], columns[pick]], weight[rows[pick], columns[pick]]
     squared = np.square(values[:, None, 0] - values[:, 0]) + np.square(values[:, None, 1] - values[:, 1])
     mode = values[(np.exp(squared * np.float32(-1 / _APART_PX**2)) * trust).sum(1).argmax()]
-    alike = weight * np.exp(-((_apart(velocity, np.broadcast_to(mode, velocity.shape)) / _APART_PX) ** 2))
+    alike = weight * bell(_apart(velocity, mode), _APART_PX)
     motion = None
     for _ in range(4):
         fitted = fit_affine(
@@ -105,10 +107,9 @@ def _densest(velocity: Field, weight: Weight) -> Field | None:
         if fitted is None:
             return motion
         motion = fitted
-        alike = weight * np.exp(-((_apart(velocity, motion) / _APART_PX) ** 2))
+        alike = weight * bell(_apart(velocity, motion), _APART_PX)
     return motion
 
 
 def _apart(velocity: Field, motion: Field) -> Weight:
-    off = velocity - motion
-    return np.asarray(np.sqrt(np.square(off[..., 0]) + np.square(off[..., 1])), np.float32)
+    return length(velocity - motion)

@@ -8,10 +8,21 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from cleanplate_server.models.embedded.blending import AGE, Candidate, disagreement, mean_size, weigh
-from cleanplate_server.models.embedded.completion import Weight, complete, grid
-from cleanplate_server.models.embedded.registration import find_rest, sample_free, search_for
-from cleanplate_server.models.embedded.sources import Target, gray
+from cleanplate_server.models.embedded.blending import AGE, Candidate, disagreement, weigh
+from cleanplate_server.models.embedded.completion import complete
+from cleanplate_server.models.embedded.fields import (
+    Weight,
+    choose,
+    gray,
+    lattice,
+    length,
+    mean_of,
+    sample,
+    sample_free,
+    weighted,
+)
+from cleanplate_server.models.embedded.registration import find_rest, search_for
+from cleanplate_server.models.embedded.target import Target
 from cleanplate_server.models.protocols import RGB, Luma
 
 _SOFTNESS = 0.06
@@ -46,9 +57,10 @@ def refine(
     refined, costs = [], []
     for candidate, differs in zip(found, disagreement(found), strict=True):
         moved, distance = _register(search, target, candidate, mixture)
-        apart = cv2.GaussianBlur(mean_size(moved.rgb - mixture), (0, 0), 2)
-        cost = apart + _RIM_ERROR * moved.error + _DISAGREEMENT * differs + _MOVED * distance
-        costs.append(np.asarray(cost + np.float32(AGE * moved.source.view.distance**0.7), np.float32))
+        apart = np.asarray(cv2.GaussianBlur(mean_of(cv2.absdiff(moved.rgb, mixture)), (0, 0), 2), np.float32)
+        age = AGE * moved.source.view.distance**0.7
+        fit = cv2.addWeighted(moved.error, _RIM_ERROR, differs, _DISAGREEMENT, age)
+        costs.append(apart + fit + distance * np.float32(_MOVED))
         refined.append(moved)
     return refined, weigh([moved.seen for moved in refined], costs, softness=_SOFTNESS)
 
@@ -56,10 +68,10 @@ def refine(
 def _mix(target: Target, found: Sequence[Candidate], weights: Sequence[Weight]) -> RGB:
     total = np.zeros((*found[0].seen.shape, 3), np.float32)
     for candidate, weight in zip(found, weights, strict=True):
-        total += weight[..., None] * candidate.rgb
+        total += weighted(candidate.rgb, weight)
     known = target.known[target.inner]
     empty = ~known & (np.sum(weights, axis=0) < 0.01)
-    mixture = np.where(known[..., None], target.rgb[target.inner], total).astype(np.float32)
+    mixture = choose(known, target.rgb[target.inner], total)
     return complete(mixture, (~empty).astype(np.float32)) if empty.any() else mixture
 
 
@@ -68,17 +80,10 @@ def _register(
 ) -> tuple[Candidate, Luma]:
     """The candidate with its flow corrected, and by how many working pixels."""
     own = gray(mixture)
-    rest = find_rest(search, own, np.where(candidate.seen, gray(candidate.rgb), own))
-    column, row = grid(*own.shape)
-    before = cv2.remap(
-        candidate.flow, column + rest[..., 0], row + rest[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    flow = np.asarray(before + rest, np.float32)
-    sx, sy = target.step
-    x, y = target.x[target.inner] + flow[..., 0] * sx, target.y[target.inner] + flow[..., 1] * sy
+    rest = find_rest(search, own, choose(candidate.seen, gray(candidate.rgb), own))
+    flow = sample(candidate.flow, lattice(*own.shape) + rest) + rest
     view = candidate.source.view
-    places = view.places(x, y)
-    rgb = cv2.remap(view.rgb, *places, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) + candidate.offset
-    seen = sample_free(view.free, *places) > 0
-    moved = replace(candidate, flow=flow, rgb=np.asarray(rgb, np.float32), seen=seen)
-    return moved, np.hypot(rest[..., 0], rest[..., 1])
+    places = view.places(target, target.lattice[target.inner] + flow)
+    rgb = sample(view.rgb, places) + candidate.offset
+    seen = sample_free(view.free, places) > 0
+    return replace(candidate, flow=flow, rgb=rgb, seen=seen), length(rest)
