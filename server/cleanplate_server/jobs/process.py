@@ -19,6 +19,8 @@ _WORKER_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "2",
     # pictures go back to the system when they are done with; else it learns to keep them, and holes between them grow
     "MALLOC_MMAP_THRESHOLD_": str(4 << 20),
+    # smaller ones come and go all the time, and the system takes long to give a page
+    "MALLOC_TRIM_THRESHOLD_": str(64 << 20),
     # engines work on several frames at once; NumPy's products are too small to be worth more threads
     "OPENBLAS_NUM_THREADS": "1",
 }

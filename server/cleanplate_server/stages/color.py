@@ -110,13 +110,11 @@ def to_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, box: B
         return np.stack([_unit(planes[i][box.slices], black, span) for i in range(3)], axis=2)
     margin = 4
     wide = align_box(box.grown(margin, (height, width)), format, (height, width))
-    ycc = np.empty((*wide.size, 3), np.float32)
-    ycc[..., 0] = _unit(planes[0][wide.slices], black, span)
-    for i in (1, 2):
-        small = _unit(planes[i][plane_slices(wide, format, i)], zero, chroma_span)
-        ycc[..., i] = _upsample(small, format, tags, wide.size)
+    luma, *chroma = (planes[i][plane_slices(wide, format, i)].astype(np.float32) for i in range(3))
+    ycc = cv2.merge([luma, *(_upsample(small, format, tags, wide.size) for small in chroma)])
     inner = slice(box.y0 - wide.y0, box.y1 - wide.y0), slice(box.x0 - wide.x0, box.x1 - wide.x0)
-    return _transform(ycc[inner], _to_rgb_matrix(tags, height))
+    units = _to_rgb_matrix(tags, height) / np.array([span, chroma_span, chroma_span])
+    return _transform(ycc[inner], np.column_stack([units, -units @ (black, zero, zero)]))
 
 
 def to_small_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, size: tuple[int, int]) -> RGB:
@@ -217,18 +215,16 @@ def _upsample_along(small: FloatPlane, factor: int, phase: float, *, axis: int) 
     edge = [(0, 0), (0, 0)]
     edge[axis] = (1, 1)
     padded = np.pad(small, edge, mode="edge")
-    shape = list(small.shape)
-    shape[axis] *= factor
-    out = np.empty(shape, np.float32)
+    places = []
     for place in range(factor):
         offset = (place - phase * (factor - 1)) / factor
         start = 2 if offset > 0 else 0
         neighbour = padded[start : start + len(small)] if axis == 0 else padded[:, start : start + small.shape[1]]
-        mixed = cv2.addWeighted(small, 1 - abs(offset), neighbour, abs(offset), 0) if offset else small
-        out[(slice(place, None, factor), slice(None)) if axis == 0 else (slice(None), slice(place, None, factor))] = (
-            mixed
-        )
-    return out
+        places.append(cv2.addWeighted(small, 1 - abs(offset), neighbour, abs(offset), 0) if offset else small)
+    height, width = small.shape
+    if axis == 0:
+        return np.stack(places, axis=1).reshape(height * factor, width)
+    return np.asarray(cv2.merge(places), np.float32).reshape(height, width * factor)
 
 
 def _downsample(full: FloatPlane, format: PixelFormat, tags: ColorTags) -> FloatPlane:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate_server.models.embedded.fields import to_bytes
 from cleanplate_server.models.protocols import Luma, Mask
 
 Homography = NDArray[np.float64]
@@ -41,8 +42,8 @@ def shrink(luma: Luma, hole: Mask) -> tuple[Gray, Mask]:
     cover = cv2.resize(hole.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
     grown = cv2.dilate(cover.astype(np.uint8), np.ones((2 * _GROW_PX + 1,) * 2, np.uint8)) > 0
     # what lies above white is kept by scaling it down
-    scaled = small / max(1.0, float(np.percentile(small, 99.5)))
-    return np.rint(np.clip(scaled, 0, 1) * 255).astype(np.uint8), grown
+    white = max(1.0, float(np.percentile(small, 99.5))) if small.max() > 1 else 1.0
+    return to_bytes(np.asarray(small, np.float32), white), grown
 
 
 def frame_motion(previous: Gray, current: Gray, *, previous_hole: Mask, current_hole: Mask) -> Homography:

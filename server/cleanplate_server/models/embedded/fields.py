@@ -120,3 +120,8 @@ def mean_of(colours: Field) -> Luma:
 def bell(distance: Luma, width: float) -> Luma:
     """exp(-(distance / width)²)."""
     return np.asarray(cv2.exp(distance * distance * np.float32(-1 / width**2)), np.float32)
+
+
+def to_bytes(picture: NDArray[np.float32], white: float = 1.0) -> NDArray[np.uint8]:
+    """Rounds and clips to 0 to 255, white being 255; what is not a number becomes 0."""
+    return np.asarray(cv2.convertScaleAbs(np.clip(picture, 0, white), alpha=255 / white), np.uint8)

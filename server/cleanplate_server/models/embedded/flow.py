@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from cleanplate_server.models.embedded.fields import to_bytes
 from cleanplate_server.models.protocols import Flow, Luma
 
 _SMALLEST_SIDE_PX = 32
@@ -38,11 +39,6 @@ class DisFlow:
         # An empty array asks for a search from nothing; one of the right size would be taken as a first guess.
         motion = self._search.calc(padded[0], padded[1], np.zeros((0, 0), np.float32))
         return np.ascontiguousarray(motion[:height, :width], np.float32)
-
-
-def to_bytes(picture: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Clips a float32 picture of nominal range 0 to 1 to uint8 0 to 255; what is not a number becomes 0."""
-    return np.asarray(np.rint(np.clip(np.nan_to_num(picture), 0.0, 1.0) * 255.0), np.uint8)
 
 
 def sample_along(picture: NDArray[np.float32], motion: Flow) -> NDArray[np.float32]:

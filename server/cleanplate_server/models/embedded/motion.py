@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.flow import DisFlow, sample_along, to_bytes
+from cleanplate_server.models.embedded.fields import to_bytes
+from cleanplate_server.models.embedded.flow import DisFlow, sample_along
 from cleanplate_server.models.protocols import RGB, Flow, Frames, Mask
 
 Picture = NDArray[np.float32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from threading import Lock
 from typing import NamedTuple, TypeVar
 
 import cv2
@@ -15,6 +16,7 @@ from cleanplate_server.models.protocols import RGB, Box, MaskedFrames
 
 _MOST = 64
 """Pieces kept: twice what one frame looks at, so that its neighbours find them again and a long shot needs no more."""
+_LOCKS = 16
 _TILE_PX = 64
 _HOLE_GROW_PX = 2
 _Value = TypeVar("_Value", bound=np.generic)
@@ -27,9 +29,13 @@ class _Piece(NamedTuple):
     rgb: RGB
     free: Choice
 
+    @property
+    def bytes(self) -> int:
+        return self.rgb.nbytes + self.free.nbytes
+
 
 class Pieces:
-    """Reads pieces of a shot's frames at some scale.
+    """Reads pieces of a shot's frames at some scale. Safe to use from several threads.
 
     What a pixel shows depends on its place in the frame and the scale alone, however the piece came together.
 
@@ -43,6 +49,7 @@ class Pieces:
         self._limit_bytes = limit_bytes
         self._kept: OrderedDict[tuple[int, float], _Piece] = OrderedDict()
         self._bytes = 0
+        self._lock, self._busy = Lock(), [Lock() for _ in range(_LOCKS)]
 
     def read(self, frame: int, box: Box, scale: float) -> tuple[RGB, Choice]:
         """float32 [h, w, 3] of a box, and uint8 [h, w], 255 where all that a pixel covers has no hole: views.
@@ -52,14 +59,20 @@ class Pieces:
             box: in full pixels; at a scale below 1 as ``tiled`` gives it.
             scale: of the pixels wanted, at most 1; a fraction of eighths of a power of two.
         """
-        kept = self._kept.get((frame, scale))
-        if kept is None or not kept.box.holds(box):
-            kept = self._fetch(frame, box, scale, kept)
-        self._kept.move_to_end((frame, scale))
+        key = frame, scale
+        with self._busy[hash(key) % _LOCKS]:  # nobody makes the same piece beside this one
+            with self._lock:
+                kept = self._kept.get(key)
+                if kept is not None:
+                    self._kept.move_to_end(key)
+            if kept is None or not kept.box.holds(box):
+                kept = self._made(frame, box, scale, kept)
+                with self._lock:
+                    self._keep(key, kept)
         outer, wanted = _scaled(kept.box, scale), _scaled(box, scale)
         return part(kept.rgb, outer, wanted), part(kept.free, outer, wanted)
 
-    def _fetch(self, frame: int, box: Box, scale: float, kept: _Piece | None) -> _Piece:
+    def _made(self, frame: int, box: Box, scale: float, kept: _Piece | None) -> _Piece:
         """A piece that holds the box and what was kept; what was kept is not made again."""
         outer = box if kept is None else _union(kept.box, box)
         outer = tiled(outer, self._shot.size, scale, least_px=_TILE_PX)
@@ -68,26 +81,24 @@ class Pieces:
         if kept is not None:
             for whole, old in ((piece.rgb, kept.rgb), (piece.free, kept.free)):
                 part(whole, there, _scaled(kept.box, scale))[:] = old
-            self._drop((frame, scale))
         for strip in [outer] if kept is None else _around(kept.box, outer):
             small = _scaled(strip, scale)
             part(piece.rgb, there, small)[:] = _shrink(self._shot.rgb(frame, strip), scale)
             part(piece.free, there, small)[:] = _shrink(self._free(frame, strip), scale) // 255 * 255
-        self._kept[frame, scale] = piece
-        self._bytes += piece.rgb.nbytes + piece.free.nbytes
-        while (self._bytes > self._limit_bytes or len(self._kept) > _MOST) and len(self._kept) > 1:
-            self._drop(next(iter(self._kept)))
         return piece
+
+    def _keep(self, key: tuple[int, float], piece: _Piece) -> None:
+        before = self._kept.pop(key, None)
+        self._bytes += piece.bytes - (before.bytes if before else 0)
+        self._kept[key] = piece
+        while (self._bytes > self._limit_bytes or len(self._kept) > _MOST) and len(self._kept) > 1:
+            self._bytes -= self._kept.popitem(last=False)[1].bytes
 
     def _free(self, frame: int, box: Box) -> Choice:
         wider = box.grown(_HOLE_GROW_PX, self._shot.size)  # a hole beyond the box grows into it
         side = 2 * _HOLE_GROW_PX + 1
         hole = cv2.dilate(self._shot.mask(frame)[wider.slices].astype(np.uint8), np.ones((side, side), np.uint8))
         return np.asarray(255 * (1 - part(hole, wider, box)), np.uint8)
-
-    def _drop(self, key: tuple[int, float]) -> None:
-        piece = self._kept.pop(key)
-        self._bytes -= piece.rgb.nbytes + piece.free.nbytes
 
 
 def tiled(box: Box, size: tuple[int, int], scale: float, *, least_px: int) -> Box:

@@ -22,6 +22,7 @@ from cleanplate_server.models.embedded.fields import (
     lattice,
     sample,
     sample_free,
+    to_bytes,
     weighted,
 )
 from cleanplate_server.models.embedded.sources import View
@@ -171,9 +172,4 @@ def find_rest(search: cv2.DenseOpticalFlow, own: Luma, other: Luma) -> Field:
         return nothing
     # what lies above white is kept by scaling it down
     white = max(1.0, float(np.percentile(own[::4, ::4], 99.5)) if own.max() > 1 else 1.0)
-    return np.asarray(search.calc(_to_bytes(own, white), _to_bytes(other, white), nothing), np.float32)
-
-
-def _to_bytes(picture: Luma, white: float) -> NDArray[np.uint8]:
-    """Rounds and clips to 0 to 255, white being 255."""
-    return np.asarray(cv2.addWeighted(picture, 255 / white, picture, 0, 0, dtype=cv2.CV_8U), np.uint8)
+    return np.asarray(search.calc(to_bytes(own, white), to_bytes(other, white), nothing), np.float32)

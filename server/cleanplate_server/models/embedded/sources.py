@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from threading import Lock
 from typing import Protocol
 
 import numpy as np
@@ -75,8 +74,8 @@ class View:
             float32 [h, w, 3], where these have no hole, and the points in them.
         """
         there = move_places(self.motion, points[None])[0]
-        low, high = (np.clip(np.nan_to_num(end(0)), 0, self.size[::-1]) for end in (there.min, there.max))
-        box = Box(int(low[0]), int(low[1]), int(high[0]) + 1, int(high[1]) + 1).grown(_BEYOND_PX, self.size)
+        x, y = (np.clip(side, 0, end) for side, end in zip(there.T, self.size[::-1], strict=True))
+        box = Box(int(x.min()), int(y.min()), int(x.max()) + 1, int(y.max()) + 1).grown(_BEYOND_PX, self.size)
         rgb, free = self.read(self.frame, box)
         return rgb, free, there - np.array([box.x0, box.y0], np.float32)
 
@@ -111,7 +110,6 @@ class SourceReader:
     def __init__(self, shot: MaskedFrames) -> None:
         self._size = shot.size
         self._small, self._full = Pieces(shot, _SMALL_BYTES), Pieces(shot, _FULL_BYTES)
-        self._lock = Lock()
 
     def view(
         self, target: Target, frame: int, motion: Homography, *, places: Places, kept: View | None = None
@@ -143,8 +141,7 @@ class SourceReader:
             return kept
         box = tiled(Box(x0, y0, x1, y1), self._size, target.scale, least_px=_TILE_PX)
         pieces = self._small if target.scale < 1 else self._full
-        with self._lock:
-            rgb, free = pieces.read(frame, box, target.scale)
+        rgb, free = pieces.read(frame, box, target.scale)
         return View(
             frame=frame,
             distance=abs(frame - target.frame),
@@ -158,5 +155,4 @@ class SourceReader:
         )
 
     def _read_full(self, frame: int, box: Box) -> tuple[RGB, Choice]:
-        with self._lock:
-            return self._full.read(frame, box, 1.0)
+        return self._full.read(frame, box, 1.0)
