@@ -114,7 +114,7 @@ def to_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, box: B
     ycc = cv2.merge([luma, *(_upsample(small, format, tags, wide.size) for small in chroma)])
     inner = slice(box.y0 - wide.y0, box.y1 - wide.y0), slice(box.x0 - wide.x0, box.x1 - wide.x0)
     units = _to_rgb_matrix(tags, height) / np.array([span, chroma_span, chroma_span])
-    return _transform(ycc[inner], np.column_stack([units, -units @ (black, zero, zero)]))
+    return _transform(np.asarray(ycc[inner], np.float32), np.column_stack([units, -units @ (black, zero, zero)]))
 
 
 def to_small_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, size: tuple[int, int]) -> RGB:
@@ -223,7 +223,7 @@ def _upsample_along(small: FloatPlane, factor: int, phase: float, *, axis: int) 
         places.append(cv2.addWeighted(small, 1 - abs(offset), neighbour, abs(offset), 0) if offset else small)
     height, width = small.shape
     if axis == 0:
-        return np.stack(places, axis=1).reshape(height * factor, width)
+        return np.asarray(np.stack(places, axis=1), np.float32).reshape(height * factor, width)
     return np.asarray(cv2.merge(places), np.float32).reshape(height, width * factor)
 
 

@@ -18,8 +18,8 @@ from cleanplate_server.models.embedded.fields import (
     choice,
     choose,
     enlarge,
-    halve,
     half_size,
+    halve,
     mean_of,
     sample,
     sample_free,
@@ -149,7 +149,10 @@ def disagreement(found: Sequence[Candidate]) -> list[Luma]:
         if len(members) < 2:
             continue
         small = [halve(found[i].rgb) for i in members]
-        seen = [cv2.resize(choice(found[i].seen), half, interpolation=cv2.INTER_NEAREST) for i in members]
+        seen = [
+            np.asarray(cv2.resize(choice(found[i].seen), half, interpolation=cv2.INTER_NEAREST), np.uint8)
+            for i in members
+        ]
         count = min(_LIKE, len(members) - 1)
         alike = np.full((len(members), count, *half[::-1]), _NEVER, np.float32)
         for a in range(len(members)):

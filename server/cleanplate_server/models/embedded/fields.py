@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -28,8 +27,6 @@ Choice = NDArray[np.uint8]
 
 Motion = NDArray[np.float64]
 """float64 [3, 3]: takes a point (x, y, 1) of one picture to its place in another."""
-
-_Dtype = TypeVar("_Dtype", bound=np.generic)
 
 
 @lru_cache(maxsize=16)
@@ -59,13 +56,13 @@ def sample_free(free: NDArray[np.uint8], places: Places) -> NDArray[np.uint8]:
 
 def choice(mask: Mask) -> Choice:
     """A mask as OpenCV takes it."""
-    return mask.view(np.uint8) * np.uint8(255)
+    return np.asarray(mask.view(np.uint8) * np.uint8(255), np.uint8)
 
 
-def choose(which: Mask | Choice, one: NDArray[_Dtype], other: NDArray[_Dtype]) -> NDArray[_Dtype]:
-    """``one`` where it is chosen, elsewhere ``other``: arrays [h, w] or [h, w, c] of the same dtype."""
-    chosen = other.copy()
-    cv2.copyTo(one, which.view(np.uint8), chosen)  # type: ignore[call-overload]
+def choose(which: Mask | Choice, one: Field, other: Field) -> Field:
+    """``one`` where it is chosen, elsewhere ``other``: float32 [h, w] or [h, w, c]."""
+    chosen: Field = other.copy()
+    cv2.copyTo(one, which.view(np.uint8), chosen)
     return chosen
 
 
@@ -73,7 +70,7 @@ def weighted(field: Field, weight: Weight) -> Field:
     """The field times the weight, float32 [h, w, c]."""
     if field.shape[2] == 2:  # as complex numbers: a vector of two times one
         return (field.view(np.complex64)[..., 0] * weight).view(np.float32).reshape(field.shape)
-    return field * repeat(weight, field.shape[2])
+    return np.asarray(field * repeat(weight, field.shape[2]), np.float32)
 
 
 def repeat(weight: Weight, count: int) -> Field:
@@ -81,7 +78,7 @@ def repeat(weight: Weight, count: int) -> Field:
     return weight[..., None] if count == 1 else np.asarray(cv2.merge((weight,) * count), np.float32)
 
 
-def halve(field: Field) -> Field:
+def halve(field: cv2.typing.MatLike) -> Field:
     """Half the size, each pixel the mean of those that it covers; float32 [h, w] or [h, w, c]."""
     return np.asarray(cv2.resize(field, half_size(field.shape[:2]), interpolation=cv2.INTER_AREA), np.float32)
 
@@ -112,7 +109,7 @@ def length(field: Field) -> Luma:
     return np.asarray(cv2.sqrt(squared), np.float32)
 
 
-def mean_of(colours: Field) -> Luma:
+def mean_of(colours: cv2.typing.MatLike) -> Luma:
     """float32 [h, w]: the mean over the three channels of a field [h, w, 3]."""
     return np.asarray(cv2.transform(colours, np.full((1, 3), 1 / 3, np.float32)), np.float32)
 

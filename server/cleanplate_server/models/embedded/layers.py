@@ -79,7 +79,7 @@ def _velocity(target: Target, registered: Sequence[Registered]) -> tuple[Field, 
             total += weighted(source.flow, share * np.float32(source.direction / source.view.distance))
             weight += share
     trust = np.where(weight > 0.5, np.minimum(weight, 1) * target.near_halved, 0)
-    return weighted(total, 1 / weight), trust.astype(np.float32)
+    return weighted(total, np.float32(1) / weight), trust.astype(np.float32)
 
 
 def _without(trust: Weight, velocity: Field, motions: Sequence[Field], apart_px: float) -> Weight:

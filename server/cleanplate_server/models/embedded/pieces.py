@@ -17,7 +17,7 @@ from cleanplate_server.models.protocols import RGB, Box, MaskedFrames
 _MOST = 64
 """Pieces kept: twice what one frame looks at, so that its neighbours find them again and a long shot needs no more."""
 _LOCKS = 16
-_TILE_PX = 64
+_TILE_PX = 128
 _HOLE_GROW_PX = 2
 _Value = TypeVar("_Value", bound=np.generic)
 
@@ -137,7 +137,7 @@ def _scaled(box: Box, scale: float) -> Box:
     return Box(*(math.ceil(side * scale) for side in (box.x0, box.y0, box.x1, box.y1)))
 
 
-def _shrink(picture: NDArray[_Value], scale: float) -> NDArray[_Value]:
+def _shrink(picture: cv2.typing.MatLike, scale: float) -> cv2.typing.MatLike:
     if scale == 1:
         return picture
     height, width = picture.shape[:2]
@@ -146,7 +146,7 @@ def _shrink(picture: NDArray[_Value], scale: float) -> NDArray[_Value]:
     whole = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE) if below or right else picture
     size = round(whole.shape[1] * scale), round(whole.shape[0] * scale)
     small = cv2.resize(whole, size, interpolation=cv2.INTER_AREA)
-    return small[: math.ceil(height * scale), : math.ceil(width * scale)]  # type: ignore[return-value]
+    return small[: math.ceil(height * scale), : math.ceil(width * scale)]
 
 
 def _parts(scale: float) -> int:

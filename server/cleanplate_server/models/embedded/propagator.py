@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.appearance import FEATURE_COUNT, Features, PixelClassifier, describe
+from cleanplate_server.models.embedded.fields import to_bytes
 from cleanplate_server.models.embedded.flow import DisFlow
 from cleanplate_server.models.embedded.following import FIRST_STEPS, MEMORY_COUNT, Followed, Scene, draw_samples, teach
 from cleanplate_server.models.embedded.motion import Change, StillGround, camera_motion

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from cleanplate_server.models.embedded.completion import complete, fit_affine
 from cleanplate_server.models.embedded.fields import (
@@ -23,7 +22,6 @@ from cleanplate_server.models.embedded.fields import (
     sample,
     sample_free,
     to_bytes,
-    weighted,
 )
 from cleanplate_server.models.embedded.sources import View
 from cleanplate_server.models.embedded.target import Target

@@ -97,7 +97,7 @@ class Target:
 
     def working(self, places: Places) -> Places:
         """Takes full pixels to working pixels of ``inner``."""
-        back = np.linalg.inv(self.to_full)
+        back = np.asarray(np.linalg.inv(self.to_full), np.float64)
         back[:2, 2] -= self.inner[1].start, self.inner[0].start
         return move_places(back, places)
 
@@ -140,5 +140,5 @@ def aim(shot: MaskedFrames, frame: int, *, largest_px: int) -> Target | None:
 
 def _working_scale(scale: float) -> float:
     """The nearest of the scales that tiles of a frame are whole pixels at, so that neighbouring holes share them."""
-    halvings = math.floor(-math.log2(scale))
-    return max(_PARTS // 2, round(scale * _PARTS * 2**halvings)) / (_PARTS * 2**halvings)
+    parts = _PARTS * 2.0 ** math.floor(-math.log2(scale))
+    return max(_PARTS // 2, round(scale * parts)) / parts
