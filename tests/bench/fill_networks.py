@@ -2,7 +2,7 @@
 """Measures the fill networks: seconds and memory of a window, and of holes in large pictures, beside what is told.
 
     fill_networks.py [--engine NAME ...] [--size 432x240] [--effort balanced] [--device cpu] [--threads 2]
-    fill_networks.py --shot 3840x2160 --hole 600 [--engine NAME ...] [--budget-gib 4.8]
+    fill_networks.py --shot 3840x2160 --hole 600 [--engine NAME ...] [--budget-gib N]
     fill_networks.py --half [--size 216x120] [--engine NAME ...]
 
 Values of the weights are those of the parity cases, so that pictures mean nothing; speed and memory do not depend on
@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 from cleanplate_server.models.networks.filling.inpainter import NetworkInpainter
+from cleanplate_server.models.networks.filling.needs import window_budget
 from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS
 from cleanplate_server.models.networks.filling.traits import TRAITS
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes
@@ -91,7 +92,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--size", type=_size, default=(240, 432), metavar="WxH", help="that the networks see")
     parser.add_argument("--shot", type=_size, metavar="WxH", help="fill a frame of a shot of this size")
     parser.add_argument("--hole", type=int, default=600, metavar="PX", help="width of the hole in it")
-    parser.add_argument("--budget-gib", type=float, default=4.8, help="that a window may need; 60 %% of 8 GiB")
+    parser.add_argument("--budget-gib", type=float, help="that a window may need; a job's own when left out")
     parser.add_argument("--effort", choices=REFERENCE_LIMITS, default="balanced")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=2)
@@ -137,7 +138,9 @@ def _compare_precisions(options: argparse.Namespace, name: str) -> None:
 
 def _fill_shot(options: argparse.Namespace, name: str) -> None:
     shot = MovingShot(options.shot, options.hole)
-    budget = int(options.budget_gib * (1 << 30))
+    budget = window_budget(name, options.effort, device=options.device)
+    if options.budget_gib is not None:
+        budget = int(options.budget_gib * (1 << 30))
     with tempfile.TemporaryDirectory() as folder:
         network = load_network(name, save_files(name, Path(folder)), device=options.device)
         engine = NetworkInpainter(network, EngineInfo(name), budget_bytes=budget, effort=options.effort)

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from cleanplate_server.errors import EngineError
 from cleanplate_server.models.networks.filling.budget import device_budget
-from cleanplate_server.models.networks.filling.needs import MemoryNeed, fill_need
+from cleanplate_server.models.networks.filling.needs import MemoryNeed, fill_need, window_budget, window_frames
 from cleanplate_server.models.networks.filling.traits import TRAITS
+from cleanplate_server.models.protocols import Effort
 from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.pipeline.fill import fill
 from cleanplate_server.pipeline.job import Job
@@ -95,6 +96,19 @@ def test_window_is_told_as_no_more_than_the_budget_however_large_the_picture(nam
         need = fill_need(name, size, "balanced", device="cpu", weights_bytes=1 << 28).host_bytes
         holes = size[0] * size[1] // 4 * 12 * 63
         assert least <= need < device_budget("cpu") + 3 * GIB + holes
+
+
+@pytest.mark.parametrize("name", TRAITS)
+def test_processor_is_shown_no_more_than_it_does_in_bearable_time(name: str) -> None:
+    traits = TRAITS[name]
+    efforts: tuple[Effort, ...] = ("fast", "balanced", "best")
+    budgets = [window_budget(name, effort, device="cpu") for effort in efforts]
+    assert budgets == sorted(budgets)
+    for effort, budget in zip(efforts, budgets, strict=True):
+        count = window_frames(traits, effort)
+        trained = traits.cost.window_bytes(traits.sizes.padded(traits.sizes.trained), count)
+        assert min(trained, device_budget("cpu")) <= budget < 6 * trained
+        assert budget <= device_budget("cpu")
 
 
 def test_weights_that_are_absent_are_said_with_the_command_that_gets_them(tmp_path: Path) -> None:

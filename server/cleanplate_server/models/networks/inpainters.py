@@ -15,10 +15,10 @@ from cleanplate_server.models.embedded.flow import DisFlow
 from cleanplate_server.models.networks.checkpoints import read_state
 from cleanplate_server.models.networks.dfgvi import VARIANTS, DfcNet, build_dfc
 from cleanplate_server.models.networks.e2fgvi import build_e2fgvi, build_e2fgvi_hq
-from cleanplate_server.models.networks.filling.budget import device_budget
 from cleanplate_server.models.networks.filling.dfgvi import DfgviWindows
 from cleanplate_server.models.networks.filling.e2fgvi import E2fgviWindows
 from cleanplate_server.models.networks.filling.inpainter import NetworkInpainter
+from cleanplate_server.models.networks.filling.needs import window_budget
 from cleanplate_server.models.networks.filling.opn import OpnWindows
 from cleanplate_server.models.networks.filling.propainter import ProPainterWindows
 from cleanplate_server.models.networks.filling.rnot import RnotWindows
@@ -80,7 +80,7 @@ def load_inpainter(
         DeviceMemoryError: it does not fit the device's memory.
     """
     network = load_network(info.name, checkpoints, device=device)
-    return NetworkInpainter(network, info, budget_bytes=device_budget(device), effort=effort)
+    return NetworkInpainter(network, info, budget_bytes=window_budget(info.name, effort, device=device), effort=effort)
 
 
 def load_network(name: str, checkpoints: Sequence[Path], *, device: str) -> WindowNetwork:
