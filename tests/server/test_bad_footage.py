@@ -22,6 +22,7 @@ from cleanplate_server.pipeline.spec import FillOperation, JobSpec, Output, Remo
 from cleanplate_server.pipeline.surroundings import check_surroundings
 from cleanplate_server.stages.windows import MaskFiles, pack_alpha, write_arrays
 from fakes import MemoryLedger
+from media import write_images
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
@@ -224,3 +225,45 @@ def _read_gray(path: Path) -> Picture:
     with av.open(str(path)) as container:
         frame = next(container.decode(video=0))
         return np.asarray(frame.to_ndarray()[: frame.height], np.uint8)
+
+
+def test_float_pixels_that_are_no_numbers_leave_the_fill_sound_and_stay_where_they_are(tmp_path: Path) -> None:
+    clean = wall().astype(np.float32) / np.float32(255)
+    sources, masks = list[NDArray[np.float32]](), list[Picture]()
+    for number in range(6):
+        x = 20 + 6 * number
+        source = with_disc(wall(), x).astype(np.float32) / np.float32(255)
+        source[2, 5], source[36, x + RADIUS + 4], source[30, x] = (
+            np.nan,
+            np.inf,
+            np.nan,
+        )  # far off, beside the hole, in it
+        sources.append(source)
+        masks.append(disc_mask(x))
+    frames = [_float_frame(source) for source in sources]
+    folder = write_images(tmp_path / "source", "a.%04d.exr", "exr", frames, first=0)
+    operation = FillOperation(write_pictures(tmp_path / "masks", masks), feather_px=0)
+    output = Output(tmp_path / "out", codec="exr")
+    take = fill(_job(tmp_path, JobSpec(folder, operation, output, effort="fast")), operation)
+    for source, mask, file in zip(sources, masks, sorted(take.path.glob("*.exr")), strict=True):
+        with av.open(str(file)) as made:
+            frame = next(made.decode(video=0))
+            result = np.stack([_float_plane(frame, plane) for plane in (1, 0, 2)], -1)  # B, G, R
+        hole = mask > 127
+        np.testing.assert_array_equal(result[~hole], source[~hole])
+        assert np.abs(result - clean)[hole].mean() < 0.02
+
+
+def _float_frame(picture: NDArray[np.float32]) -> av.VideoFrame:
+    frame = av.VideoFrame(picture.shape[1], picture.shape[0], "gbrpf32le")
+    for plane, channel in zip(frame.planes, (1, 0, 2), strict=True):  # G, B, R of B, G, R
+        rows = np.zeros((picture.shape[0], plane.line_size // 4), np.float32)
+        rows[:, : picture.shape[1]] = picture[..., channel]
+        plane.update(rows.tobytes())
+    return frame
+
+
+def _float_plane(frame: av.VideoFrame, number: int) -> NDArray[np.float32]:
+    plane = frame.planes[number]
+    rows = np.frombuffer(bytes(plane), np.float32).reshape(frame.height, plane.line_size // 4)
+    return rows[:, : frame.width]

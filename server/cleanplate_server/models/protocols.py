@@ -210,10 +210,10 @@ class Frames(Protocol):
         """(height, width)."""
 
     def rgb(self, frame: int, box: Box | None = None) -> RGB:
-        """float32 [h, w, 3] of the box, or of the whole picture."""
+        """float32 [h, w, 3] of the box, or of the whole picture; finite."""
 
     def luma(self, frame: int) -> Luma:
-        """float32 [H, W], nominal 0 to 1; cheaper than ``rgb``."""
+        """float32 [H, W], nominal 0 to 1, finite; cheaper than ``rgb``."""
 
 
 class MaskedFrames(Frames, Protocol):

@@ -29,6 +29,7 @@ _LUMA_WEIGHTS = {  # H.273 matrix code point: (Kr, Kb)
     10: (0.2627, 0.0593),
 }
 _UNSPECIFIED = 2
+_LARGEST_HALF = 65504.0
 _CHROMA_LEFT_COLUMN = {0, 1, 3, 5}
 """AVChromaLocation values whose samples lie on the even luma columns; unspecified is taken as left."""
 _CHROMA_TOP_ROW = {3, 4}
@@ -100,7 +101,7 @@ def to_luma(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags) -> Lu
 
 
 def to_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, box: Box | None = None) -> RGB:
-    """float32 [h, w, 3] RGB, nominal 0 to 1 and not clipped, of a box of the planes (all of them without one)."""
+    """float32 [h, w, 3] RGB, nominal 0 to 1, finite but not clipped, of a box of the planes (all without one)."""
     height, width = planes[0].shape
     box = box or Box(0, 0, width, height)
     black, span, zero, chroma_span = code_scale(format, tags)
@@ -128,7 +129,15 @@ def to_small_rgb(planes: Sequence[Plane], format: PixelFormat, tags: ColorTags, 
 
 
 def _averaged(plane: Plane, size: tuple[int, int]) -> FloatPlane:
-    return np.asarray(cv2.resize(plane.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA), np.float32)
+    return np.asarray(cv2.resize(_finite(plane), size[::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def _finite(plane: Plane) -> FloatPlane:
+    """A copy; float media may hold what is no number: engines and viewers get black, or the largest half."""
+    out = plane.astype(np.float32)
+    if np.issubdtype(plane.dtype, np.floating):
+        np.nan_to_num(out, copy=False, nan=0.0, posinf=_LARGEST_HALF, neginf=0.0)
+    return out
 
 
 def with_matrix(tags: ColorTags, height: int) -> ColorTags:
@@ -163,7 +172,7 @@ def round_to_codes(plane: FloatPlane, like: np.dtype[np.generic], max_code: int)
 
 def _unit(plane: Plane, zero: float, span: float) -> FloatPlane:
     """Code values to float32 in units of the span."""
-    out = plane.astype(np.float32)
+    out = _finite(plane)
     out -= np.float32(zero)
     out *= np.float32(1 / span)
     return out

@@ -93,6 +93,8 @@ def composite(plate: Plate, region: CleanRegion, alpha: Alpha, media: Media) -> 
             continue
         a = weight if clean[i].shape == weight.shape else _largest_of_each(weight, clean[i].shape, format)
         base = own.astype(np.float32)
+        if format.is_float:  # what is no number cannot be mixed
+            base = np.where(np.isfinite(base), base, clean[i])
         blended = round_to_codes(base + a * (clean[i] - base), source.dtype, _max_code(format))
         planes.append(np.where(a > 0, blended, own))
     return PlatePatch(region.frame, box, tuple(planes))

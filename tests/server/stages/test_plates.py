@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cleanplate_server.clip import Plate
+from cleanplate_server.clip import PixelFormat, Plate
 from cleanplate_server.stages.decode import Decoder, probe
-from cleanplate_server.stages.plates import PlateCache
+from cleanplate_server.stages.plates import PlateCache, ShotPlates
 from media import X264, Recipe, write_video
 
 COUNT = 60
@@ -66,3 +67,22 @@ def test_what_is_passed_takes_a_part_of_the_room_alone(decoder: Decoder) -> None
     for frame in (0, 1, 2, 3):
         cache.plate(frame)
     assert counting.made == [47, 48, 49, 50]
+
+
+def test_engines_get_numbers_where_float_media_hold_none(tmp_path: Path) -> None:
+    media = probe(write_video(tmp_path / "small.mp4", Recipe(options=X264, count=2)))
+    floats = replace(media, format=PixelFormat("rgb", 32, (0, 0), False, "gbrpf32le"))
+    plane = np.full(media.size, 0.25, np.float32)
+    plane[2, 3:6] = np.nan, np.inf, -np.inf
+
+    class Burnt:
+        def plate(self, frame: int) -> Plate:
+            return Plate((plane, plane, plane), frame, frame, 1)
+
+    shot = ShotPlates(Burnt(), floats, range(2))
+    for picture in (shot.rgb(0), shot.luma(0)):
+        assert np.isfinite(picture).all()
+        assert picture[2, 3].max() == 0
+        assert picture[2, 4].min() > 1e4
+        assert picture[0, 0].max() == pytest.approx(0.25)
+    assert np.isnan(plane[2, 3])
