@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from cleanplate_server.models.embedded.pieces import Pieces, tiled
@@ -78,6 +80,20 @@ def test_pieces_beyond_the_limit_are_forgotten_the_longest_unused_first() -> Non
     for frame in (0, 1, 2, 0, 3, 0):  # 1 goes, not 0
         pieces.read(frame, box, 1.0)
     assert shot.read_px == 4 * 128 * 128
+
+
+def test_pieces_that_several_threads_read_at_once_are_those_of_one() -> None:
+    pieces = Pieces(Shot(), 2 << 20)
+    boxes = [Box(x, y, x + 130, y + 90) for x in (0, 70, 200) for y in (10, 150)] * 4
+
+    def differs(number: int) -> bool:
+        scale, frame = SCALES[number % 3], number % 4
+        box = tiled(boxes[number], SIZE, scale, least_px=32)
+        alone = Pieces(Shot(), 64 << 20).read(frame, box, scale)
+        return any(not np.array_equal(a, b) for a, b in zip(pieces.read(frame, box, scale), alone, strict=True))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert not any(threads.map(differs, range(len(boxes))))
 
 
 @pytest.mark.parametrize("largest_px", [48, 100, 224, 320, 1000])
