@@ -23,6 +23,7 @@ from cleanplate_server.models.embedded.fields import (
     mean_of,
     sample,
     sample_free,
+    take,
     weighted,
 )
 from cleanplate_server.models.embedded.registration import Registered
@@ -229,5 +230,5 @@ def _at(
     rows = -(-count // _ROW)
     places = np.zeros((rows, _ROW, 2), np.float32)
     places.reshape(-1, 2)[:count] = points
-    taken = cv2.remap(field, places, None, how, borderMode=beyond)  # type: ignore[call-overload]
+    taken = take(field, places, how, beyond=beyond)
     return np.asarray(taken, np.float32).reshape(rows * _ROW, *field.shape[2:])[:count]

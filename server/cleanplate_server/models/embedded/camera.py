@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.fields import to_bytes
+from cleanplate_server.models.embedded.fields import Places, to_bytes
 from cleanplate_server.models.protocols import Luma, Mask
 
 Homography = NDArray[np.float64]
@@ -126,6 +126,11 @@ def move(motion: Homography, x: NDArray[np.float32], y: NDArray[np.float32]) -> 
         depth = np.where(np.abs(depth) < _LEAST_DEPTH, np.float32(_LEAST_DEPTH), depth)
         column, row = column / depth, row / depth
     return column, row
+
+
+def move_places(motion: Homography, places: Places) -> Places:
+    """The same for float32 [h, w, 2], and faster; a point on the horizon itself goes to the corner."""
+    return np.asarray(cv2.perspectiveTransform(places, motion), np.float32)
 
 
 def _mix(x: NDArray[np.float32], y: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:

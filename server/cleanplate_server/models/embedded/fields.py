@@ -25,9 +25,6 @@ Points = NDArray[np.float32]
 Choice = NDArray[np.uint8]
 """uint8 [h, w], 0 or 255."""
 
-Motion = NDArray[np.float64]
-"""float64 [3, 3]: takes a point (x, y, 1) of one picture to its place in another."""
-
 
 @lru_cache(maxsize=16)
 def lattice(height: int, width: int) -> Places:
@@ -37,21 +34,19 @@ def lattice(height: int, width: int) -> Places:
     return places
 
 
-def move_places(motion: Motion, places: Places) -> Places:
-    """Where the points lie in the other picture."""
-    return np.asarray(cv2.perspectiveTransform(places, motion), np.float32)
-
-
 def sample(picture: Field, places: Places) -> Field:
     """Values between a picture's pixels, float32 [h, w] or [h, w, c]; beyond its border the nearest pixel counts."""
-    taken = cv2.remap(picture, places, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return np.asarray(taken, np.float32)
+    return np.asarray(take(picture, places, cv2.INTER_LINEAR, beyond=cv2.BORDER_REPLICATE), np.float32)
 
 
 def sample_free(free: NDArray[np.uint8], places: Places) -> NDArray[np.uint8]:
     """Samples a map of what is free of holes; what lies outside the picture is not."""
-    taken = cv2.remap(free, places, None, cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT, borderValue=0)  # type: ignore[call-overload]
-    return np.asarray(taken, np.uint8)
+    return np.asarray(take(free, places, cv2.INTER_NEAREST, beyond=cv2.BORDER_CONSTANT), np.uint8)
+
+
+def take(picture: cv2.typing.MatLike, places: Places, how: int, *, beyond: int) -> cv2.typing.MatLike:
+    """A picture's values at places, by OpenCV's numbers for the interpolation and for what lies beyond the border."""
+    return cv2.remap(picture, places, None, how, borderMode=beyond, borderValue=0)  # type: ignore[call-overload,no-any-return]
 
 
 def choice(mask: Mask) -> Choice:

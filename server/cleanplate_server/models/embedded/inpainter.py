@@ -17,8 +17,9 @@ import numpy as np
 
 from cleanplate_server.models.embedded.anchors import Anchor, anchor_frame, carry
 from cleanplate_server.models.embedded.blending import Candidate, candidate, compose, shares
+from cleanplate_server.models.embedded.camera import move_places
 from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
-from cleanplate_server.models.embedded.fields import Field, Places, Weight, move_places, sample_free
+from cleanplate_server.models.embedded.fields import Field, Places, Weight, sample_free
 from cleanplate_server.models.embedded.layers import Layer, split
 from cleanplate_server.models.embedded.pieces import part
 from cleanplate_server.models.embedded.refinement import refine

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from cleanplate_server.models.embedded.camera import Homography
-from cleanplate_server.models.embedded.fields import Choice, Places, Points, gray, move_places
+from cleanplate_server.models.embedded.camera import Homography, move_places
+from cleanplate_server.models.embedded.fields import Choice, Places, Points, gray
 from cleanplate_server.models.embedded.pieces import Pieces, tiled
 from cleanplate_server.models.embedded.target import Target
 from cleanplate_server.models.protocols import RGB, Box, Luma, MaskedFrames

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.camera import Homography
+from cleanplate_server.models.embedded.camera import Homography, move_places
 from cleanplate_server.models.embedded.fields import (
     Choice,
     Places,
@@ -19,7 +19,6 @@ from cleanplate_server.models.embedded.fields import (
     gray,
     halve,
     lattice,
-    move_places,
 )
 from cleanplate_server.models.protocols import RGB, Box, Luma, Mask, MaskedFrames
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from cleanplate_server.models.embedded.fields import move_places, sample_free
+from cleanplate_server.models.embedded.camera import move_places
+from cleanplate_server.models.embedded.fields import sample_free
 from cleanplate_server.models.embedded.sources import ladder
 from cleanplate_server.models.embedded.survey import CameraPath
 from cleanplate_server.models.protocols import Box, Mask, MaskedFrames
