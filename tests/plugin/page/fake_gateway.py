@@ -25,7 +25,7 @@ class FakeGateway:
 
     Args:
         pace_seconds: for each frame that is followed or filled.
-        answer_seconds: before a prompt is answered.
+        answer_seconds: before a change is made.
         frame_seconds: before a picture is answered.
         is_down: connections are cut without an answer.
         down_seconds: so long after they were made.
@@ -168,7 +168,6 @@ class FakeGateway:
         return {"session": self.session}
 
     def prompt(self, body: Json) -> Json:
-        time.sleep(self.answer_seconds)
         prompt = {"points": [], "strokes": [], "object_name": "", **body["prompt"]}
         id_, frame = prompt["object_id"], int(prompt["frame"])
         found = self.find(id_)

@@ -78,6 +78,7 @@ def handler_of(fake: FakeGateway) -> type[BaseHTTPRequestHandler]:
             self._check()
             verb = path.rpartition("/")[2]
             fake.asked.append((verb, body))
+            time.sleep(fake.answer_seconds)
             self._send(json.dumps(fake.verbs[verb](body)).encode())
 
         def _check(self) -> None:

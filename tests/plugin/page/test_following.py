@@ -51,6 +51,21 @@ def test_in_and_out_are_the_frames_that_are_worked_on(page: PickerPage) -> None:
     assert page.frame == 0
 
 
+def test_in_and_out_that_wait_for_the_server_stay_as_they_were_set(page: PickerPage) -> None:
+    page.fake.answer_seconds = 0.3
+    page.press("Shift+ArrowRight", "i", "Shift+ArrowRight", "o")
+    shown = []
+
+    def is_known(count: str) -> bool:
+        shown.append(page.text("#bounds"))
+        return bool(page.fake.session["range"]["frame_count"] == count)
+
+    page.until(lambda: is_known("30"))
+    page.tab.wait_for_timeout(100)  # the server's word of the first change is here
+    page.until(lambda: is_known("11"))
+    assert set(shown) == {"10 \u2013 20  (11 frames)"}
+
+
 def test_in_and_out_only_bound_playing_while_a_host_waits(fake: FakeGateway, open_page: Opener) -> None:
     fake.session["shot"] = {"name": "shots/1", "host": "resolve", "clip_name": "w", "state": "WAITING", "message": ""}
     page = open_page(fake).opened()

@@ -147,6 +147,21 @@ def test_several_objects_have_names_and_colours_of_their_own(page: PickerPage) -
     page.until(lambda: page.fake.session["objects"][1]["hidden"])
 
 
+def test_changes_made_while_others_are_on_their_way_are_all_kept(page: PickerPage) -> None:
+    page.click_object()
+    page.fake.answer_seconds = 0.3
+    page.tab.locator("#grow").fill("9")
+    page.tab.locator("#feather").fill("5")
+    page.tab.locator("input.name").first.fill("Ball")
+    page.tab.locator("input.name").first.press("Enter")
+    page.until(lambda: page.fake.session["settings"].get("grow_px") == 9)
+    page.tab.wait_for_timeout(100)  # the server's word of the first change is here
+    page.tab.locator(".object button.icon").first.click()
+    page.until(lambda: page.fake.session["objects"][0]["hidden"])
+    assert page.fake.session["objects"][0]["name"] == "Ball"
+    assert (page.fake.session["settings"]["grow_px"], page.fake.session["settings"]["feather_px"]) == (9, 5)
+
+
 def test_undo_and_redo_go_over_everything(page: PickerPage) -> None:
     page.click_object()
     page.click(600, 40, alt=True)

@@ -124,7 +124,7 @@ def test_in_and_out_are_the_frames_that_the_server_works_on(scene: RealScene, op
     page.press("ArrowRight", "ArrowRight", "i", *["ArrowRight"] * 5, "o")
     wanted = {"start_frame": "2", "frame_count": "6", "handle_frame_count": 0}
     page.until(lambda: bool(scene.kept["range"] == wanted))
-    assert page.text("#bounds") == "2 \u2013 7  (6 frames)"
+    page.until(lambda: page.text("#bounds") == "2 \u2013 7  (6 frames)")
     page.press("Alt+x")
     page.until(lambda: bool(scene.kept["range"]["frame_count"] == str(SHOT.count)))
     page.press("Control+z")

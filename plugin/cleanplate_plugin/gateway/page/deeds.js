@@ -1,6 +1,6 @@
 // What a person changes in the session, each with its opposite: shown at once, sent by the outbox.
 
-import { boundsOf } from "./receiver.js";
+import { newObject } from "./receiver.js";
 import { bodyOf, isNothing, NOTHING, promptedAt, promptKey, saidAt, saidOf } from "./said.js";
 
 /**
@@ -9,6 +9,7 @@ import { bodyOf, isNothing, NOTHING, promptedAt, promptKey, saidAt, saidOf } fro
  * @typedef {import("./wire.d.ts").PickedObject} PickedObject
  * @typedef {import("./wire.d.ts").TakeSettings} TakeSettings
  * @typedef {import("./wire.d.ts").PromptAnswer} PromptAnswer
+ * @typedef {import("./outbox.js").Change} Change
  */
 
 export class Deeds {
@@ -16,8 +17,7 @@ export class Deeds {
    * @param {import("./store.js").Store} store
    * @param {import("./history.js").History} history
    * @param {import("./outbox.js").Outbox} outbox
-   * @param {{ takeSession: (session: Session) => void, takeAnswer: (object: number, frame: number, answer: PromptAnswer) => void,
-   *           takePrompted: (object: number, prompted: import("./wire.d.ts").PromptedFrame) => void }} receiver
+   * @param {Pick<import("./receiver.js").Receiver, "takeSession" | "show" | "takeAnswer" | "takePrompted">} receiver
    */
   constructor(store, history, outbox, receiver) {
     this.store = store;
@@ -99,7 +99,7 @@ export class Deeds {
     const { object_id, name, color, hidden, prompts } = object;
     this.history.do({
       word: "deleted",
-      redo: () => this.#change(`object ${object_id}`, "delete-object", { object_id }),
+      redo: () => this.#deleteObject(object_id),
       undo: () => {
         this.#putObject({ object_id, name, color, hidden });
         for (const prompted of prompts) this.#put(object_id, Number(prompted.prompt.frame), saidOf(prompted));
@@ -136,16 +136,10 @@ export class Deeds {
 
   /** @param {number} first @param {number} last */
   #putRange(first, last) {
-    const { store } = this;
-    store.set({ first, last });
-    this.outbox.put({
-      key: "range", verb: "range",
-      body: () => ({ range: {
-        start_frame: String(first), frame_count: String(last - first + 1),
-        handle_frame_count: store.state.session?.range.handle_frame_count ?? 0,
-      } }),
-      onAnswer: ({ session }) => this.receiver.takeSession(session),
-      onRefusal: (refusal) => store.set({ failure: refusal.message, ...(store.state.session && boundsOf(store.state.session)) }),
+    const bounds = { start_frame: String(first), frame_count: String(last - first + 1) };
+    this.#change({
+      key: "range", verb: "range", body: () => ({ range: { handle_frame_count: 0, ...this.store.state.session?.range, ...bounds } }),
+      shown: (session) => ({ ...session, range: { ...session.range, ...bounds } }),
     });
   }
 
@@ -201,26 +195,45 @@ export class Deeds {
 
   /** @param {{ object_id: number, name: string, color: string, hidden: boolean }} object */
   #putObject(object) {
-    this.#change(`object ${object.object_id}`, "object", { object });
+    const isIt = (/** @type {PickedObject} */ each) => each.object_id === object.object_id;
+    this.#change({
+      key: `object ${object.object_id}`, verb: "object", body: () => ({ object }),
+      shown: (session) => {
+        const known = session.objects.some(isIt) ? session.objects : [...session.objects, newObject(object.object_id)];
+        return { ...session, objects: known.map((each) => isIt(each) ? { ...each, ...object } : each) };
+      },
+    });
+  }
+
+  /** @param {number} id */
+  #deleteObject(id) {
+    this.#change({
+      key: `object ${id}`, verb: "delete-object", body: () => ({ object_id: id }),
+      shown: (session) => ({ ...session, objects: session.objects.filter((each) => each.object_id !== id) }),
+    });
   }
 
   /** @param {TakeSettings} settings */
   #putSettings(settings) {
-    const { session } = this.store.state;
-    if (session) this.store.set({ session: { ...session, settings } }); // shown before it is said
-    this.#change("settings", "settings", { settings });
+    this.#change({
+      key: "settings", verb: "settings", body: () => ({ settings }),
+      shown: (session) => ({ ...session, settings }),
+    });
   }
 
   /**
-   * @param {string} key
-   * @param {string} verb
-   * @param {object} body
+   * Shown at once; one that is refused is shown no longer.
+   * @param {Pick<Change, "key" | "verb" | "body" | "shown">} change
    */
-  #change(key, verb, body) {
+  #change(change) {
     this.outbox.put({
-      key, verb, body: () => body,
+      ...change,
       onAnswer: ({ session }) => this.receiver.takeSession(session),
-      onRefusal: (refusal) => this.store.set({ failure: refusal.message }),
+      onRefusal: (refusal) => {
+        this.store.set({ failure: refusal.message });
+        this.receiver.show();
+      },
     });
+    this.receiver.show();
   }
 }

@@ -37,7 +37,7 @@ setLanguage(language());
 const ask = (verb, body) => gateway.ask(verb, body);
 
 /** Answers to a click are shown without asking for the mask again. */
-const receiver = new Receiver(store, async (object, frame, { candidates, prompted }) => {
+const receiver = new Receiver(store, (told) => outbox.shown(told), async (object, frame, { candidates, prompted }) => {
   const best = candidates[prompted.chosen];
   if (!best || !state.session) return;
   const bytes = Uint8Array.from(atob(best.mask.png), (letter) => letter.charCodeAt(0));

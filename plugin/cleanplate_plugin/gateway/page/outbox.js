@@ -6,12 +6,15 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 4000;
 
 /**
+ * @typedef {import("./wire.d.ts").Session} Session
+ *
  * @typedef {object} Change
  * @property {string} key a newer change of the same key replaces one that has not been sent
  * @property {string} verb
  * @property {() => object} body made when it is sent
  * @property {(answer: any, isLast: boolean) => void} [onAnswer] told whether no newer change of the same key waits
  * @property {(refusal: Refusal) => void} [onRefusal]
+ * @property {(session: Session) => Session} [shown] a session as it is once this has arrived
  */
 
 export class Outbox {
@@ -50,6 +53,14 @@ export class Outbox {
   /** @param {string} key */
   has(key) {
     return this.#changes.some((each) => each.key === key);
+  }
+
+  /**
+   * A session as it is once everything has arrived.
+   * @param {Session} session
+   */
+  shown(session) {
+    return this.#changes.reduce((before, { shown }) => shown?.(before) ?? before, session);
   }
 
   async #send() {

@@ -13,19 +13,36 @@ import { promptKey } from "./said.js";
 
 export class Receiver {
   /**
+   * The session as the server last told it.
+   * @type {Session | null}
+   */
+  #told = null;
+
+  /**
    * @param {import("./store.js").Store} store
+   * @param {(told: Session) => Session} withChanges a session with what waits to be said of it
    * @param {(object: number, frame: number, answer: PromptAnswer) => Promise<void>} keepMasks
    */
-  constructor(store, keepMasks) {
+  constructor(store, withChanges, keepMasks) {
     this.store = store;
+    this.withChanges = withChanges;
     this.keepMasks = keepMasks;
   }
 
   /** @param {Session} session */
   takeSession(session) {
+    const old = this.#told;
+    if (!old || BigInt(session.revision) >= BigInt(old.revision)) this.#told = session;
+    this.show();
+    this.#tellRun(old?.run, this.#told?.run);
+  }
+
+  /** Puts the session into the store as it stands once all has arrived that a person has changed. */
+  show() {
+    if (!this.#told) return;
     const { state } = this.store;
     const old = state.session;
-    if (old && BigInt(session.revision) < BigInt(old.revision)) return;
+    const session = this.withChanges(this.#told);
     const { start_frame: start, frame_count: count } = session.range;
     if (!old || start !== old.range.start_frame || count !== old.range.frame_count) this.#setRange(session, !old);
     this.store.set({ session });
@@ -33,8 +50,8 @@ export class Receiver {
     if (old && !ids.includes(state.object) && old.objects.some((each) => each.object_id === state.object)) {
       this.store.set({ object: ids[0] ?? 1 }); // it was deleted
     }
-    for (const id of state.tracks.keys()) if (!ids.includes(id)) this.#forget(id);
-    this.#tellRun(old?.run, session.run);
+    const told = this.#told.objects.map((each) => each.object_id);
+    for (const id of state.tracks.keys()) if (!told.includes(id)) this.#forget(id);
   }
 
   /** @param {Track} track */
@@ -81,7 +98,7 @@ export class Receiver {
    * @param {PromptedFrame} prompted
    */
   takePrompted(object, prompted) {
-    const { session } = this.store.state;
+    const session = this.#told;
     if (!session) return;
     const { frame } = prompted.prompt;
     const known = session.objects.some((each) => each.object_id === object);
@@ -92,7 +109,8 @@ export class Receiver {
         prompt.frame !== frame || BigInt(revision) > BigInt(prompted.revision));
       return { ...each, prompts: others.some(({ prompt }) => prompt.frame === frame) ? others : [...others, prompted] };
     });
-    this.store.set({ session: { ...session, objects: changed } });
+    this.#told = { ...session, objects: changed };
+    this.show();
     const now = this.store.state.tracks.get(object)?.get(Number(frame));
     if (now && BigInt(now.revision) > BigInt(prompted.revision)) return;
     this.takeTrack({ object_id: object, replace: false, frames: [{ frame, state: "KEY", confidence: 1, revision: prompted.revision }] });
@@ -136,7 +154,7 @@ export class Receiver {
  * First and last frame of a session's range.
  * @param {Session} session
  */
-export function boundsOf({ range }) {
+function boundsOf({ range }) {
   const first = Number(range.start_frame);
   return { first, last: first + Number(range.frame_count) - 1 };
 }
