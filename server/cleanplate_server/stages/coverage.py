@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.camera import Homography, move
+from cleanplate_server.models.embedded.camera import Homography, move_places
 from cleanplate_server.models.embedded.sources import ladder
 from cleanplate_server.models.embedded.survey import CameraPath, walk
 from cleanplate_server.models.protocols import CleanedFrames, Mask, MaskedFrames, Tick
@@ -166,11 +166,11 @@ class _Places:
     ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:  # fmt: skip
         """Small pixels of a frame to small pixels of another, which may lie outside it."""
         sx, sy = self._step
-        x = ((column + _HALF) * sx - _HALF).astype(np.float32)[:, None]
-        y = ((row + _HALF) * sy - _HALF).astype(np.float32)[:, None]
+        places = np.stack([(column + _HALF) * sx - _HALF, (row + _HALF) * sy - _HALF], -1).astype(np.float32)
         first = self._frames.start
-        x, y = move(_scaled(self._from_first[other - first] @ self._to_first[frame - first]), x, y)
-        return _whole((x[:, 0] + _HALF) / sx), _whole((y[:, 0] + _HALF) / sy)
+        motion = _scaled(self._from_first[other - first] @ self._to_first[frame - first])
+        x, y = move_places(motion, places[None])[0].T
+        return _whole((x + _HALF) / sx), _whole((y + _HALF) / sy)
 
     def _shrink(self, mask: Mask) -> tuple[Bits, Bits]:
         """Where most of a small pixel is hole, and where any of it is."""

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from cleanplate_server.errors import JobCancelledError
-from cleanplate_server.models.embedded.camera import frame_motion, move, shrink
+from cleanplate_server.models.embedded.camera import frame_motion, move_places, shrink
 from cleanplate_server.models.embedded.completion import complete
 from cleanplate_server.models.embedded.exemplar import fill_from_surroundings
 from cleanplate_server.models.embedded.inpainter import PlateInpainter
@@ -294,6 +294,25 @@ def test_fill_values_beyond_white_kept(tmp_path: Path) -> None:
     assert float(np.abs(region.rgb - 4 * plates[4][region.box.slices])[inside].mean()) < 0.1
 
 
+def test_fill_grain_as_strong_as_any_misfit_background_still_found(tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    clean, plates = crossing()
+    noisy = [(plate + random.normal(0, 0.09, plate.shape)).astype(np.float32) for plate in plates]
+    for region, plate in zip(run(cover(noisy, clean.holes), tmp_path), plates, strict=True):
+        inside = clean.holes[region.frame][region.box.slices]
+        assert not region.unseen.any()
+        assert float(np.abs(region.rgb - plate[region.box.slices])[inside].mean()) < 0.09
+
+
+def test_fill_nothing_is_taken_that_does_not_fit_around_the_hole(tmp_path: Path) -> None:
+    clean, plates = crossing(pan=0)
+    passing = [plate.copy() for plate in plates]
+    passing[5][20:] = (0.55, 0.5, 0.05)  # a wall that one frame alone shows stands around the hole, and behind it
+    region = run(cover(passing, clean.holes), tmp_path)[5]
+    inside = clean.holes[5][region.box.slices]
+    assert float(np.abs(region.rgb - passing[5][region.box.slices])[inside].mean()) < 0.05
+
+
 def test_survey_second_call_measures_nothing_again(tmp_path: Path) -> None:
     shot, _ = crossing(6)
     ticks: list[int] = []
@@ -325,23 +344,19 @@ def test_frame_motion_pan_measured_despite_object() -> None:
     shot, _ = crossing(2, (180, 240), pan=3)
     (a, hole_a), (b, hole_b) = (shrink(shot.luma(t), shot.mask(t)) for t in (0, 1))
     motion = frame_motion(a, b, previous_hole=hole_a, current_hole=hole_b)
-    x, y = move(motion, np.float32([[100]]), np.float32([[90]]))
-    assert abs(float(x[0, 0]) - 97) < 0.2
-    assert abs(float(y[0, 0]) - 90) < 0.2
+    assert np.abs(move_places(motion, np.float32([[[100, 90]]])) - (97, 90)).max() < 0.2
 
 
-@pytest.mark.parametrize("shape", [(1,), (7, 1), (5, 6)])
-def test_move_any_shape_homography_applied(shape: tuple[int, ...]) -> None:
-    random = np.random.default_rng(2)
-    x, y = random.uniform(0, 1900, (2, *shape)).astype(np.float32)
+def test_places_are_moved_by_the_homography() -> None:
+    places = np.random.default_rng(2).uniform(0, 1900, (5, 6, 2)).astype(np.float32)
     motion = np.array([[1.02, 0.03, -7], [-0.01, 0.98, 4], [2e-5, -1e-5, 1]])
-    moved = np.einsum("ij,j...->i...", motion, np.stack([x, y, np.ones_like(x)]).astype(np.float64))
-    np.testing.assert_allclose(move(motion, x, y), moved[:2] / moved[2], atol=2e-3)
+    moved = np.dstack([places, np.ones((5, 6))]) @ motion.T
+    np.testing.assert_allclose(move_places(motion, places), moved[..., :2] / moved[..., 2:], atol=2e-3)
 
 
-def test_move_point_on_horizon_stays_a_number() -> None:
+def test_place_on_the_horizon_stays_a_number() -> None:
     motion = np.array([[1, 0, 0], [0, 1, 0], [1, 0, -8]], np.float64)
-    assert np.isfinite(move(motion, np.float32([[8]]), np.float32([[3]]))).all()
+    assert np.isfinite(move_places(motion, np.float32([[[8, 3]]]))).all()
 
 
 def test_ladder_far_frames_shared_by_neighbours() -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from cleanplate_server.models.embedded.camera import Homography, move
+from cleanplate_server.models.embedded.camera import Homography, move_places
 from cleanplate_server.models.embedded.completion import spread
+from cleanplate_server.models.embedded.fields import lattice, take
 from cleanplate_server.models.protocols import RGB, Box, Mask, MaskedFrames
 
 _SPAN = 120
@@ -71,12 +72,11 @@ def carry(anchor: Anchor, motion: Homography, *, box: Box, rgb: RGB, wanted: Mas
     Returns:
         float32 [h, w, 3], and bool [h, w], the wanted pixels that the anchor could not give.
     """
-    row, column = np.mgrid[box.y0 : box.y1, box.x0 : box.x1].astype(np.float32)
-    x, y = move(motion, column, row)
-    x, y = x - anchor.box.x0, y - anchor.box.y0
+    here = lattice(*box.size) + np.array([box.x0, box.y0], np.float32)
+    there = move_places(motion, here) - np.array([anchor.box.x0, anchor.box.y0], np.float32)
     height, width = anchor.rgb.shape[:2]
-    inside = (x >= -0.5) & (y >= -0.5) & (x <= width - 0.5) & (y <= height - 0.5)
-    moved = np.asarray(cv2.remap(anchor.rgb, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE), np.float32)
+    inside = ((there >= -0.5) & (there <= (width - 0.5, height - 0.5))).all(-1)
+    moved = np.asarray(take(anchor.rgb, there, cv2.INTER_CUBIC, beyond=cv2.BORDER_REPLICATE), np.float32)
     around = (inside & ~wanted).astype(np.float32)
     if around.any():
         moved = moved + spread(np.clip(rgb - moved, -0.12, 0.12), around, sigma_px=4)

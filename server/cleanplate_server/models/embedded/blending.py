@@ -30,8 +30,8 @@ from cleanplate_server.models.embedded.registration import Registered
 from cleanplate_server.models.embedded.target import Target
 from cleanplate_server.models.protocols import RGB, Box, Luma, Mask
 
-_RIM_ERROR = 5.0
-_DISAGREEMENT = 0.7
+_RIM_ERROR = 35.0
+_DISAGREEMENT = 1.4
 AGE = 0.004
 _SOFTNESS = 0.04
 _LARGEST_OFFSET = 0.12
@@ -41,6 +41,8 @@ _LEAST_SHARE = 0.01
 _NO_SHARE = 0.002
 _ROW = 256
 _UNKNOWN = 0.25
+_MISFIT, _GRAIN = 0.07, 2.0
+"""Error at the rim, and times the plate's grain, beyond which a source shows something else than what is behind."""
 _LIKE = 3
 _NEVER = 9.0
 
@@ -80,6 +82,9 @@ def candidate(target: Target, source: Registered, layer: int) -> Candidate | Non
         return None
     rgb = sample(source.view.rgb, places)
     offset, error = _fit_colour(target, rgb, seen & target.known[target.inner])
+    seen &= error < _MISFIT + _GRAIN * target.grain
+    if not (seen & target.hole[target.inner]).any():
+        return None
     return Candidate(source, layer, flow, rgb + offset, offset, seen, error)
 
 

@@ -21,7 +21,6 @@ _LEAST_POINTS = 12
 _RANSAC_PX = 1.0
 _RETURN_PX = 0.7
 _WINDOW = (15, 15)
-_LEAST_DEPTH = 1e-9
 """Points on the horizon go far away instead of nowhere."""
 
 
@@ -119,20 +118,9 @@ def enlarge(motion: Homography, small: tuple[int, int], full: tuple[int, int]) -
     return np.asarray(grown / grown[2, 2], np.float64)
 
 
-def move(motion: Homography, x: NDArray[np.float32], y: NDArray[np.float32]) -> tuple[Luma, Luma]:
-    """Takes points to their places in the other frame: float32 arrays of one shape, in pixels."""
-    column, row, depth = (_mix(x, y, weights) for weights in motion)
-    if motion[2, 0] or motion[2, 1] or motion[2, 2] != 1:
-        depth = np.where(np.abs(depth) < _LEAST_DEPTH, np.float32(_LEAST_DEPTH), depth)
-        column, row = column / depth, row / depth
-    return column, row
-
-
 def move_places(motion: Homography, places: Places) -> Places:
-    """The same for float32 [h, w, 2], and faster; a point on the horizon itself goes to the corner."""
+    """Takes points to their places in the other frame: float32 [h, w, 2], (x, y) in pixels.
+
+    A point on the horizon itself goes to the corner.
+    """
     return np.asarray(cv2.perspectiveTransform(places, motion), np.float32)
-
-
-def _mix(x: NDArray[np.float32], y: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float32]:
-    a, b, c = (float(weight) for weight in weights)
-    return np.asarray(cv2.addWeighted(x, a, y, b, c), np.float32).reshape(x.shape)

@@ -26,7 +26,7 @@ from cleanplate_server.models.embedded.target import Target
 from cleanplate_server.models.protocols import RGB, Luma
 
 _SOFTNESS = 0.06
-_RIM_ERROR = 2.0
+_RIM_ERROR = 1.0
 _DISAGREEMENT = 0.3
 _MOVED = 0.002
 _LEAST_SHARE = 0.08

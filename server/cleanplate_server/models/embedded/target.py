@@ -24,6 +24,9 @@ from cleanplate_server.models.protocols import RGB, Box, Luma, Mask, MaskedFrame
 
 _RIM_PX = 24
 _PARTS = 8
+_ROUGHNESS = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32) / 6
+"""Of the standard deviation of white noise."""
+_FROM_MEDIAN = 1.4826
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,15 @@ class Target:
     def near_halved(self) -> Weight:
         """``near`` at half size, as motions are."""
         return halve(self.near)
+
+    @cached_property
+    def grain(self) -> float:
+        """Standard deviation of the plate's noise at working scale, or more where all is texture.
+
+        After Immerkaer, "Fast noise variance estimation", 1996, with a median that edges do not move.
+        """
+        rough = np.abs(cv2.filter2D(self.luma, cv2.CV_32F, _ROUGHNESS))[self.known]
+        return float(np.median(rough)) * _FROM_MEDIAN if len(rough) else 0.0
 
     @cached_property
     def step(self) -> NDArray[np.float32]:

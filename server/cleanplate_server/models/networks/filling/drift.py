@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cleanplate_server.models.embedded.camera import move
+from cleanplate_server.models.embedded.camera import move_places
 from cleanplate_server.models.embedded.survey import CameraPath
 from cleanplate_server.models.networks.filling.regions import Size
 
@@ -23,9 +23,8 @@ def background_drift(camera: CameraPath, frames: range, size: Size) -> NDArray[n
     Returns:
         float64 [T, 2], (x, y) in pixels of each frame; zeros for the first.
     """
-    x, y = (np.full(1, side / 2, np.float32) for side in size[::-1])
+    middle = np.array([[[size[1] / 2, size[0] / 2]]], np.float32)
     steps = np.zeros((len(frames), 2))
     for place, frame in enumerate(frames[1:], start=1):
-        column, row = move(camera.between(frame - 1, frame), x, y)
-        steps[place] = column[0] - x[0], row[0] - y[0]
+        steps[place] = (move_places(camera.between(frame - 1, frame), middle) - middle)[0, 0]
     return np.asarray(np.cumsum(steps, axis=0))
