@@ -249,6 +249,9 @@ class FakeEngines:
     def segmenter(self, name: str = "", effort: str = "balanced") -> BrightSegmenter:
         return BrightSegmenter()
 
+    def segmenter_info(self, name: str = "") -> EngineInfo:
+        return self.segmenter(name).info
+
     def propagator(self, name: str = "", effort: str = "balanced") -> BrightPropagator:
         return self.propagate
 

@@ -13,7 +13,7 @@ import cv2
 import grpc
 import numpy as np
 from cleanplate.v1 import picker_pb2, picker_pb2_grpc, prompt_pb2
-from cleanplate_server.models.protocols import Effort, Propagator, Segmenter
+from cleanplate_server.models.protocols import Effort, EngineInfo, Propagator, Segmenter
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.server import Server
 from fakes import BrightPropagator, BrightSegmenter
@@ -36,6 +36,9 @@ class BrightRegistry(Registry):
 
     def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter:
         return BrightSegmenter()
+
+    def segmenter_info(self, name: str = "") -> EngineInfo:
+        return self.segmenter(name).info
 
     def propagator(self, name: str = "", effort: Effort = "balanced") -> Propagator:
         return self.bright

@@ -15,7 +15,6 @@ region and all, and printed is the peak of the whole process beside the budget o
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,41 +31,12 @@ from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS
 from cleanplate_server.models.networks.filling.traits import TRAITS
 from cleanplate_server.models.networks.filling.window_network import Clip, Holes
 from cleanplate_server.models.networks.inpainters import INPAINTER_NAMES, load_network
-from cleanplate_server.models.protocols import RGB, Box, EngineInfo, Luma, Mask
+from cleanplate_server.models.protocols import EngineInfo
+from moving_shot import MovingShot
+from process_memory import forget_peak, peak_bytes
 from published_files import save_files
 
 _SHOT_FRAMES = 24
-
-
-class MovingShot:
-    """A shot that is made as it is asked for: a smooth picture that pans, and a round hole that crosses it."""
-
-    def __init__(self, size: tuple[int, int], hole_px: int) -> None:
-        self.size = size
-        self.frames = range(_SHOT_FRAMES)
-        self._hole_px = hole_px
-
-    def rgb(self, frame: int, box: Box | None = None) -> RGB:
-        part = box or Box(0, 0, self.size[1], self.size[0])
-        y, x = np.mgrid[part.slices].astype(np.float32)
-        x += 3 * frame
-        planes = [0.5 + 0.2 * np.sin(x / a) * np.cos(y / b) for a, b in ((37, 53), (11, 71), (23, 17))]
-        return np.stack(planes, -1).astype(np.float32)
-
-    def luma(self, frame: int) -> Luma:
-        return np.asarray(self.rgb(frame).mean(2), np.float32)
-
-    def mask(self, frame: int) -> Mask:
-        box, hole = self.hole_box(frame), np.zeros(self.size, np.bool_)
-        y, x = np.mgrid[box.slices]
-        radius = self._hole_px / 2
-        hole[box.slices] = (y - box.y0 - radius) ** 2 + (x - box.x0 - radius) ** 2 < radius**2
-        return hole
-
-    def hole_box(self, frame: int) -> Box:
-        left = (self.size[1] - self._hole_px) // 2 + 6 * (frame - _SHOT_FRAMES // 2)
-        top = (self.size[0] - self._hole_px) // 2
-        return Box(left, top, left + self._hole_px, top + self._hole_px)
 
 
 def main() -> int:
@@ -114,7 +84,7 @@ def _fill_window(options: argparse.Namespace, name: str) -> None:
     frames, holes = _a_window(size, count)
     with tempfile.TemporaryDirectory() as folder:
         network = load_network(name, save_files(name, Path(folder)), device=options.device)
-    held = _held_bytes(options.device)
+    held = int(torch.cuda.memory_allocated(options.device)) if options.device != "cpu" else forget_peak()
     began, used = time.monotonic(), time.process_time()
     network.fill(frames, holes, local_count)
     took = time.monotonic() - began, time.process_time() - used
@@ -137,7 +107,7 @@ def _compare_precisions(options: argparse.Namespace, name: str) -> None:
 
 
 def _fill_shot(options: argparse.Namespace, name: str) -> None:
-    shot = MovingShot(options.shot, options.hole)
+    shot = MovingShot(options.shot, options.hole, count=_SHOT_FRAMES)
     budget = window_budget(name, options.effort, device=options.device)
     if options.budget_gib is not None:
         budget = int(options.budget_gib * (1 << 30))
@@ -156,23 +126,14 @@ def _fill_shot(options: argparse.Namespace, name: str) -> None:
 
 def _a_window(size: tuple[int, int], count: int) -> tuple[Clip, Holes]:
     """Frames of a shot, and a hole of a tenth of the picture that crosses it."""
-    shot = MovingShot(size, round((0.1 * size[0] * size[1] * 4 / np.pi) ** 0.5))
+    shot = MovingShot(size, round((0.1 * size[0] * size[1] * 4 / np.pi) ** 0.5), count=_SHOT_FRAMES)
     shown = [frame % _SHOT_FRAMES for frame in range(count)]
     return np.stack([shot.rgb(frame) for frame in shown]), np.stack([shot.mask(frame) for frame in shown])
 
 
-def _held_bytes(device: str) -> int:
-    """What is held now."""
-    if device != "cpu":
-        return int(torch.cuda.memory_allocated(device))
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
-
-
 def _peak_bytes(device: str) -> int:
     """Of the device since the start; for the CPU, of the process."""
-    if device != "cpu":
-        return int(torch.cuda.max_memory_allocated(device))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return int(torch.cuda.max_memory_allocated(device)) if device != "cpu" else peak_bytes()
 
 
 def _line(

@@ -22,7 +22,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -42,6 +41,7 @@ from cleanplate_server.stages.encode import Target, Writer, converts, delivery_f
 from cleanplate_server.stages.plates import MaskedShot, PlateCache
 from cleanplate_server.stages.segment import ClipSession
 from loops import LOOP_FRAMES, RATE, SIZES, BallMasks, ball_centre, make_loop, repeat
+from process_memory import peak_bytes
 
 _STAGES = ("floor", "decode", "segment", "track", "fill", "encode")
 _FRAMES = {
@@ -127,16 +127,7 @@ def _measure(stage: str, media_path: str, frames: str, surveyed: str) -> None:
         "fill": partial(_fill, surveyed=int(surveyed)),
     }  # fmt: skip
     seconds = works[stage](media, count)
-    _say(json.dumps({"frame_count": count, "seconds": seconds, "peak_bytes": _peak_bytes()}))
-
-
-def _peak_bytes() -> int:
-    """Peak memory of this process. On Linux ru_maxrss starts at what the parent held when it forked; VmHWM does not."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    _say(json.dumps({"frame_count": count, "seconds": seconds, "peak_bytes": peak_bytes()}))
 
 
 def _decode(media: Media, count: int) -> float:

@@ -9,18 +9,11 @@ import pytest
 from cleanplate.v1 import job_pb2, media_pb2, prompt_pb2
 from cleanplate_server.clip import AudioTrack, ColorTags, Media, PixelFormat, Timecode
 from cleanplate_server.errors import CleanplateError, InputError, MaskError, NotFoundError, PromptError
-from cleanplate_server.messages import (
-    PathRole,
-    candidate_to_message,
-    clip_to_message,
-    decode_mask,
-    encode_mask,
-    prompt_from_message,
-    prompt_to_message,
-    spec_from_message,
-    spec_to_message,
-    take_to_message,
-)
+from cleanplate_server.messages.clips import clip_to_message
+from cleanplate_server.messages.jobs import spec_from_message, spec_to_message, take_to_message
+from cleanplate_server.messages.paths import PathRole
+from cleanplate_server.messages.pictures import decode_mask, encode_mask
+from cleanplate_server.messages.prompts import candidate_to_message, prompt_from_message, prompt_to_message
 from cleanplate_server.models.protocols import Box, Candidate, EngineInfo, Point, Prompt, Stroke
 from cleanplate_server.pipeline.spec import (
     CleanPlate,

@@ -26,7 +26,7 @@ from cleanplate_server.jobs.lock import FileLock
 from cleanplate_server.jobs.places import StateFolder, clear_finished, remove_partials
 from cleanplate_server.jobs.states import JobState
 from cleanplate_server.jobs.store import JobStore
-from cleanplate_server.messages import spec_from_message, take_to_message
+from cleanplate_server.messages.jobs import spec_from_message, take_to_message
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.spec import JobSpec, Take
 

@@ -21,11 +21,11 @@ from cleanplate_server.models.weights_store import WeightsStore
 from cleanplate_server.models.yielding_finder import YieldingFinder
 
 _SAM_NAMES = ("sam-vit-h", "sam-vit-l", "sam-vit-b")
-_LATER_SAM_NAMES = ("sam2.1-large", "sam2.1-base-plus", "sam2.1-small", "sam2.1-tiny", "sam3")
+LATER_SAM_NAMES = ("sam2.1-large", "sam2.1-base-plus", "sam2.1-small", "sam2.1-tiny", "sam3")
 """Best published figures first, those from prompts of points; they come before the first SAM, and before AOT."""
-LIGHTER_SEGMENTERS = (("sam3", *_LATER_SAM_NAMES[:-1]), _SAM_NAMES)
+LIGHTER_SEGMENTERS = (("sam3", *LATER_SAM_NAMES[:-1]), _SAM_NAMES)
 """Segmenters that take over from those before them when memory is too small; after the last one the embedded one."""
-_ASSOCIATION_NAMES = (
+ASSOCIATION_NAMES = (
     "r50-deaotl", "swinb-deaotl", "deaotl", "deaotb", "deaots", "deaott",
     "r50-aotl", "swinb-aotl", "aotl", "aotb", "aots", "aott",
 )  # fmt: skip
@@ -91,13 +91,13 @@ class NetworkEntries:
 
     def segmenters(self) -> list[Entry[Segmenter]]:
         """Networks that answer clicks."""
-        later = [self._later_sam(row) for row in self._named(_LATER_SAM_NAMES)]
+        later = [self._later_sam(row) for row in self._named(LATER_SAM_NAMES)]
         return [*later, *(self._sam(row) for row in self._named(_SAM_NAMES))]
 
     def propagators(self) -> list[Entry[Propagator]]:
         """Networks that follow objects."""
-        later = [self._later_sam_tracks(row) for row in self._named(_LATER_SAM_NAMES)]
-        association = [self._association(row) for row in self._named(_ASSOCIATION_NAMES)]
+        later = [self._later_sam_tracks(row) for row in self._named(LATER_SAM_NAMES)]
+        association = [self._association(row) for row in self._named(ASSOCIATION_NAMES)]
         return [*later, *association, *(self._osvos(row) for row in self._named(("osvos-parent",)))]
 
     def inpainters(self) -> list[Entry[Inpainter]]:
@@ -112,8 +112,8 @@ class NetworkEntries:
         """Rows in the order of their names."""
         return [row for name in names for row in self._rows if row.name == name]
 
-    def _hashed(self, info: EngineInfo, rows: Sequence[WeightsRow]) -> EngineInfo:
-        """With the hashes of files that were just found usable."""
+    def hashed(self, info: EngineInfo, rows: Sequence[WeightsRow]) -> EngineInfo:
+        """With the hashes of files that were found usable."""
         assert self._store
         records = [self._store.record(row) for row in rows]
         return replace(info, weights_sha256=" + ".join(record.sha256 for record in records if record))
@@ -127,7 +127,7 @@ class NetworkEntries:
 
             assert self._store
             return SamSegmenter(
-                load_original(row.name, self._store.usable(row), device=device), self._hashed(info, (row,))
+                load_original(row.name, self._store.usable(row), device=device), self.hashed(info, (row,))
             )
 
         return Entry(info, build, (row,))
@@ -142,7 +142,7 @@ class NetworkEntries:
 
             assert self._store
             images = load_images(row.name, self._store.usable(row), device=device)
-            return SamSegmenter(LibraryNetwork(images), self._hashed(info, (row,)))
+            return SamSegmenter(LibraryNetwork(images), self.hashed(info, (row,)))
 
         return Entry(info, build, (row,), extra="sam2")
 
@@ -155,7 +155,7 @@ class NetworkEntries:
 
             assert self._store
             return SamPropagator(
-                load_tracks(row.name, self._store.usable(row), device=device), self._hashed(info, (row,))
+                load_tracks(row.name, self._store.usable(row), device=device), self.hashed(info, (row,))
             )
 
         return Entry(info, build, (row,), extra="sam2")
@@ -169,7 +169,7 @@ class NetworkEntries:
 
             assert self._store
             network = load_association(row.name, self._store.usable(row), device=device)
-            return AssociationPropagator(network, self._hashed(info, (row,)), effort=effort)
+            return AssociationPropagator(network, self.hashed(info, (row,)), effort=effort)
 
         return Entry(info, build, (row,))
 
@@ -181,7 +181,7 @@ class NetworkEntries:
 
             assert self._store
             return load_osvos(
-                self._store.usable(row), self._hashed(info, (row,)), device=device, effort=effort, updates=updates
+                self._store.usable(row), self.hashed(info, (row,)), device=device, effort=effort, updates=updates
             )
 
         return Entry(info, build, (row,), build_trained=build)
@@ -196,7 +196,7 @@ class NetworkEntries:
 
             assert self._store
             checkpoints = [self._store.usable(row) for row in rows]
-            return load_inpainter(self._hashed(info, rows), checkpoints, device=device, effort=effort)
+            return load_inpainter(self.hashed(info, rows), checkpoints, device=device, effort=effort)
 
         return Entry(info, build, tuple(rows))
 
@@ -207,10 +207,10 @@ class NetworkEntries:
             if row.name == OPEN_FINDER:
                 from cleanplate_server.models.networks.grounding_dino import GroundingDinoFinder, load_grounding_dino
 
-                return GroundingDinoFinder(load_grounding_dino(checkpoint, device=device), self._hashed(info, (row,)))
+                return GroundingDinoFinder(load_grounding_dino(checkpoint, device=device), self.hashed(info, (row,)))
             from cleanplate_server.models.networks.mask_rcnn import MaskRcnnFinder, load_mask_rcnn
 
-            return MaskRcnnFinder(load_mask_rcnn(row.name, checkpoint, device=device), self._hashed(info, (row,)))
+            return MaskRcnnFinder(load_mask_rcnn(row.name, checkpoint, device=device), self.hashed(info, (row,)))
 
         def build_yielding(effort: Effort, device: str) -> NameFinder:
             assert self._store

@@ -84,7 +84,7 @@ class Registry:
         rows = read_manifest(manifest_file())
         folder = self._place.weights_folder
         self._store = WeightsStore(folder, rows, _layout) if folder else None
-        networks = NetworkEntries(self._store, rows)
+        self._networks = networks = NetworkEntries(self._store, rows)
         self._segmenters: list[Entry[Segmenter]] = [
             Entry(GrabCutSegmenter().info, lambda effort, device: GrabCutSegmenter()),
             *networks.segmenters(),
@@ -162,13 +162,29 @@ class Registry:
         """The named propagator, or the preferred one; ``name`` may say how long it learns: ``osvos:updates=200``."""
         return self._pick("propagator", self._propagators, name, effort)
 
-    def filling(self, name: str = "") -> EngineStatus:
-        """The named inpainter, or the preferred one, as it would run; loads nothing.
+    def segmenter_info(self, name: str = "") -> EngineInfo:
+        """What ``segmenter`` of that name says of itself; loads nothing.
+
+        Raises:
+            NotFoundError, EngineError, InputError: as it does.
+        """
+        if name:
+            self.check("segmenter", name)
+        chosen = self._chosen("segmenter", self._statuses("segmenter", self._segmenters), name).info
+        entry = next(entry for entry in self._segmenters if entry.info == chosen)
+        for row in entry.rows:
+            assert self._store
+            self._store.usable(row)
+        return self._networks.hashed(chosen, entry.rows) if entry.rows else chosen
+
+    def status(self, kind: EngineKind, name: str = "") -> EngineStatus:
+        """The named engine, or the preferred one, as it would run; loads nothing.
 
         Raises:
             EngineError: none can run.
         """
-        return self._chosen("inpainter", self._statuses("inpainter", self._inpainters), name)
+        choice = EngineChoice.parse(name)
+        return self._chosen(kind, [status for status in self.engines() if status.kind == kind], choice.name)
 
     def inpainter(self, name: str = "", effort: Effort = "balanced") -> Inpainter:
         """The named inpainter, or the preferred one."""

@@ -67,16 +67,15 @@ def follow_objects(
     shots = job.shots(clip)
     named = resolve_names(job, clip, prompts)
     prompts = named.prompts
-    lineup = job_lineup(job, clip.media.size)
-    engine = job.spec.engines.get("segmenter", "")
     keys = [
         Key(prompt.frame, prompt.object_id, given[prompt.object_id].mask(prompt.frame))
         for prompt in join_prompts(prompts)
         if _is_given(prompt, given)
     ]
     asked = [prompt for prompt in prompts if not _is_given(prompt, given)]
-    segmenters = job_segmenter(job)
-    keys += segment_prompts(clip, asked, segmenters, engine=engine, ledger=job.ledger)
+    segmented, segmenter = _segment(job, clip, asked)
+    keys += segmented
+    lineup = job_lineup(job, clip.media.size)
     keyed = [(shot, keys_of(shot, keys)) for shot in shots]
     followed = lineup.run(lambda propagator: _follow_shots(job, clip, keyed, propagator, given))
     for shot, masks in followed:
@@ -86,10 +85,19 @@ def follow_objects(
                 f" {shot.stop - 1}; nothing was changed there, so click in it too if the object is there"
             )
     tell_absences(job, followed)
-    segmenter = segmenters(engine)
     return Followed(
-        followed, (*named.engines, ("segmenter", segmenter.info), *(("propagator", info) for info in lineup.infos))
+        followed, (*named.engines, ("segmenter", segmenter), *(("propagator", info) for info in lineup.infos))
     )
+
+
+def _segment(job: Job, clip: ClipRange, prompts: Sequence[Prompt]) -> tuple[list[Key], EngineInfo]:
+    """Masks of prompts, and the engine that answers them, which is let go before another one needs the memory."""
+    engine = job.spec.engines.get("segmenter", "")
+    if not prompts:
+        return [], job.engines.segmenter_info(engine)
+    segmenters = job_segmenter(job)
+    keys = segment_prompts(clip, prompts, segmenters, engine=engine, ledger=job.ledger)
+    return keys, segmenters(engine).info
 
 
 def _follow_shots(

@@ -10,7 +10,17 @@ from typing import Protocol
 
 from cleanplate_server.clip import ClipRange, Media
 from cleanplate_server.errors import MediaError, RangeError
-from cleanplate_server.models.protocols import Effort, Inpainter, Key, Matter, NameFinder, Prompt, Propagator, Segmenter
+from cleanplate_server.models.protocols import (
+    Effort,
+    EngineInfo,
+    Inpainter,
+    Key,
+    Matter,
+    NameFinder,
+    Prompt,
+    Propagator,
+    Segmenter,
+)
 from cleanplate_server.pipeline.executor import LocalExecutor, WindowExecutor
 from cleanplate_server.pipeline.ledger import Ledger
 from cleanplate_server.pipeline.spec import JobSpec
@@ -26,6 +36,8 @@ class Engines(Protocol):
     """Gives engines by name, or the preferred one for an empty name (``models.registry.Registry``)."""
 
     def segmenter(self, name: str = "", effort: Effort = "balanced") -> Segmenter: ...
+
+    def segmenter_info(self, name: str = "") -> EngineInfo: ...
 
     def propagator(self, name: str = "", effort: Effort = "balanced") -> Propagator: ...
 

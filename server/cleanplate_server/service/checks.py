@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from cleanplate_server.clip import Media
 from cleanplate_server.errors import StateError
-from cleanplate_server.messages import clean_plates_of, prompts_of
-from cleanplate_server.models.networks.filling.needs import MemoryNeed
+from cleanplate_server.messages.jobs import clean_plates_of, prompts_of
+from cleanplate_server.models.memory_need import MemoryNeed
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.pipeline.given_plates import check_clean_plates
 from cleanplate_server.pipeline.job import check_prompt_frames, clip_range
 from cleanplate_server.pipeline.matte import people
-from cleanplate_server.pipeline.run import job_memory
+from cleanplate_server.pipeline.memory import job_memory
 from cleanplate_server.pipeline.spec import FillOperation, JobSpec, MatteOperation, Output, RemoveOperation
 from cleanplate_server.stages.decode import probe
 from cleanplate_server.stages.encode import Target, check_target, choose_codec, delivery_format
@@ -64,9 +64,12 @@ def _check_output(output: Output, media: Media) -> None:
 def _check_memory(need: MemoryNeed, allowed_bytes: int) -> MemoryNeed:
     needed_bytes = need.host_bytes
     if needed_bytes > allowed_bytes:
+        whose, lighter = (
+            (f", most of it for {need.engine},", "choose a lighter engine, or ") if need.engine else ("", "")
+        )
         raise StateError(
-            f"the job needs up to {needed_bytes / 2**30:.1f} GiB of memory and the server may use"
-            f" {allowed_bytes / 2**30:.1f} GiB; raise the setting memory_bytes if the machine has more",
+            f"the job needs up to {needed_bytes / 2**30:.1f} GiB of memory{whose} and the server may use"
+            f" {allowed_bytes / 2**30:.1f} GiB; {lighter}raise the setting memory_bytes if the machine has more",
             reason="NOT_ENOUGH_MEMORY",
             metadata={"needed_bytes": str(needed_bytes), "allowed_bytes": str(allowed_bytes)},
         )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cleanplate_server.errors import AccessError, InputError
-from cleanplate_server.messages import PathRole
+from cleanplate_server.messages.paths import PathRole
 
 
 class AllowedFolders:

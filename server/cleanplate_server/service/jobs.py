@@ -13,7 +13,7 @@ from cleanplate_server.errors import InputError
 from cleanplate_server.jobs.manager import JobManager
 from cleanplate_server.jobs.records import JobRecord
 from cleanplate_server.jobs.states import JobState
-from cleanplate_server.messages import spec_from_message
+from cleanplate_server.messages.jobs import spec_from_message
 from cleanplate_server.service.folders import AllowedFolders
 from cleanplate_server.service.submitting import Submitter
 

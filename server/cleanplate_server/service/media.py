@@ -6,15 +6,10 @@ import grpc
 from cleanplate.v1 import media_pb2, media_pb2_grpc, model_pb2, model_pb2_grpc, prompt_pb2, prompt_pb2_grpc
 
 from cleanplate_server.errors import InputError, PromptError
-from cleanplate_server.messages import (
-    absolute_path,
-    candidate_to_message,
-    clip_to_message,
-    encode_picture,
-    hit_to_message,
-    prompt_from_message,
-    rate_from_message,
-)
+from cleanplate_server.messages.clips import clip_to_message, rate_from_message
+from cleanplate_server.messages.paths import absolute_path
+from cleanplate_server.messages.pictures import encode_picture
+from cleanplate_server.messages.prompts import candidate_to_message, hit_to_message, prompt_from_message
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.answering import Answering
 from cleanplate_server.service.clips import OpenClips

@@ -11,7 +11,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from cleanplate_server.errors import InputError
 from cleanplate_server.jobs.records import JobRecord
-from cleanplate_server.messages import Admit, clip_to_message, encode_mask, prompt_from_message, stroke_from_message
+from cleanplate_server.messages.clips import clip_to_message
+from cleanplate_server.messages.paths import Admit
+from cleanplate_server.messages.pictures import encode_mask
+from cleanplate_server.messages.prompts import prompt_from_message, stroke_from_message
 from cleanplate_server.pipeline.remove import default_feather_px, default_grow_px
 from cleanplate_server.service.jobs import job_to_message
 from cleanplate_server.sessions.runs import RunStatus

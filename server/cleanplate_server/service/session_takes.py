@@ -13,9 +13,11 @@ from cleanplate_server.errors import InputError, NotFoundError
 from cleanplate_server.jobs.manager import JobManager
 from cleanplate_server.jobs.records import JobRecord
 from cleanplate_server.jobs.states import JobState
-from cleanplate_server.messages import EFFORTS, engine_kind
+from cleanplate_server.messages.jobs import EFFORTS, engine_kind
+from cleanplate_server.models.engine_choice import EngineChoice
+from cleanplate_server.models.protocols import EngineKind
 from cleanplate_server.models.registry import Registry
-from cleanplate_server.pipeline.run import estimate_memory_bytes, fill_memory
+from cleanplate_server.pipeline.memory import engines_memory
 from cleanplate_server.service.submitting import Submitter
 from cleanplate_server.sessions.duration import estimate_seconds, measured_rate
 from cleanplate_server.sessions.session import PickSession
@@ -160,9 +162,9 @@ class SessionTakes:
         effort = session.state.settings.effort
         rate = measured_rate(self.records(session), effort)
         seconds = estimate_seconds(media.size, len(frames), open_count, effort) if rate is None else rate * len(frames)
-        needed = estimate_memory_bytes(media)
-        if session.state.settings.delivery != job_pb2.DELIVERY_MATTE:
-            needed += fill_memory(self._registry, media, session.state.engine("inpainter"), EFFORTS[effort]).host_bytes
+        kinds = _kinds(session)[1:]  # every object has its mask: nothing is left to be found
+        engines = [(kind, session.state.engine(kind)) for kind in kinds]
+        needed = engines_memory(self._registry, media, EFFORTS[effort], engines).host_bytes
         return picker_pb2.EstimateTakeResponse(
             memory_bytes=needed,
             allowed_memory_bytes=self._memory_bytes,
@@ -175,13 +177,10 @@ class SessionTakes:
         )
 
     def _uses(self, session: PickSession) -> list[job_pb2.EngineUse]:
-        kinds = ["segmenter", "propagator"]
-        if session.state.settings.delivery != job_pb2.DELIVERY_MATTE:
-            kinds.append("inpainter")
         statuses = {(status.kind, status.info.name): status.info for status in self._registry.engines()}
         uses = []
-        for kind in kinds:
-            info = next((i for (k, n), i in statuses.items() if k == kind and n == session.state.engine(kind)), None)
+        for kind in _kinds(session):
+            info = statuses.get((kind, EngineChoice.parse(session.state.engine(kind)).name))
             if info is not None:
                 uses.append(
                     job_pb2.EngineUse(
@@ -195,6 +194,13 @@ class SessionTakes:
         if row is None:
             raise NotFoundError(f"the session has no take jobs/{job_id}; choose one of its takes", reason="NO_SUCH_JOB")
         return row
+
+
+def _kinds(session: PickSession) -> list[EngineKind]:
+    """The kinds of engines that a take comes from, in order."""
+    if session.state.settings.delivery == job_pb2.DELIVERY_MATTE:
+        return ["segmenter", "propagator"]
+    return ["segmenter", "propagator", "inpainter"]
 
 
 def _licence_notes(uses: list[job_pb2.EngineUse]) -> list[str]:

@@ -10,13 +10,10 @@ import grpc
 from cleanplate.v1 import media_pb2, picker_pb2, picker_pb2_grpc
 
 from cleanplate_server.errors import InputError, NotFoundError
-from cleanplate_server.messages import (
-    absolute_path,
-    candidate_to_message,
-    encode_mask,
-    encode_picture,
-    rate_from_message,
-)
+from cleanplate_server.messages.clips import rate_from_message
+from cleanplate_server.messages.paths import absolute_path
+from cleanplate_server.messages.pictures import encode_mask, encode_picture
+from cleanplate_server.messages.prompts import candidate_to_message
 from cleanplate_server.service.clips import OpenClips
 from cleanplate_server.service.folders import AllowedFolders
 from cleanplate_server.service.jobs import job_to_message

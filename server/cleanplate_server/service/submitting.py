@@ -9,7 +9,7 @@ from cleanplate.v1 import job_pb2
 from cleanplate_server.errors import InputError
 from cleanplate_server.jobs.manager import JobManager
 from cleanplate_server.jobs.records import JobRecord, JobRequest
-from cleanplate_server.messages import spec_from_message, spec_to_message
+from cleanplate_server.messages.jobs import spec_from_message, spec_to_message
 from cleanplate_server.models.registry import Registry
 from cleanplate_server.service.checks import check_job
 from cleanplate_server.service.folders import AllowedFolders

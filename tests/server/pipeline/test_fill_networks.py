@@ -10,14 +10,15 @@ import cv2
 import numpy as np
 import pytest
 from cleanplate_server.errors import EngineError
+from cleanplate_server.models.memory_need import MemoryNeed
 from cleanplate_server.models.networks.filling.budget import device_budget
-from cleanplate_server.models.networks.filling.needs import MemoryNeed, fill_need, window_budget, window_frames
+from cleanplate_server.models.networks.filling.needs import fill_need, window_budget, window_frames
 from cleanplate_server.models.networks.filling.traits import TRAITS
 from cleanplate_server.models.protocols import Effort
 from cleanplate_server.models.registry import EnginePlace, Registry
 from cleanplate_server.pipeline.fill import fill
 from cleanplate_server.pipeline.job import Job
-from cleanplate_server.pipeline.run import estimate_memory_bytes, job_memory
+from cleanplate_server.pipeline.memory import job_memory, least_memory_bytes
 from cleanplate_server.pipeline.spec import FillOperation, JobSpec, Output, TrackOperation
 from cleanplate_server.stages.decode import Decoder, probe
 from fakes import MemoryLedger
@@ -78,7 +79,7 @@ def test_memory_of_a_network_is_told_beside_that_of_every_job(clip: Path, weight
     spec, media = a_spec(clip), probe(clip)
     registry = Registry(EnginePlace(weights, "cpu"))
     need = job_memory(registry, media, spec)
-    least = estimate_memory_bytes(media)
+    least = least_memory_bytes(media)
     assert least + TRAITS["rnot"].cost.window_bytes(media.size, 11) < need.host_bytes < 16 * GIB
     assert need.device_bytes == 0
     for other in (

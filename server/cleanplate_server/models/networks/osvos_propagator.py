@@ -39,8 +39,6 @@ from cleanplate_server.models.protocols import RGB, Alpha, Effort, EngineInfo, F
 
 UPDATES: Mapping[Effort, int] = {"fast": 100, "balanced": 500, "best": 2000}
 """The authors' own number is 2000; 100 take seconds on a GPU."""
-LONG_EDGES_PX: Mapping[Effort, int] = {"fast": 640, "balanced": 854, "best": 1068}
-"""The parent saw 854 x 480, and 1.25 times that at most."""
 
 _RATE_PIXELS = 854 * 480
 """The learning rate fits a sum over so many pixels."""

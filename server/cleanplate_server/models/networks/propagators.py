@@ -11,7 +11,8 @@ from cleanplate_server.models.networks import aot, deaot
 from cleanplate_server.models.networks.association.network import AssociationNetwork
 from cleanplate_server.models.networks.checkpoints import read_state
 from cleanplate_server.models.networks.osvos import Osvos
-from cleanplate_server.models.networks.osvos_propagator import LONG_EDGES_PX, UPDATES, OsvosPropagator
+from cleanplate_server.models.networks.osvos_propagator import UPDATES, OsvosPropagator
+from cleanplate_server.models.networks.seen_sizes import OSVOS_LONG_EDGES_PX
 from cleanplate_server.models.protocols import Effort, EngineInfo
 
 _BUILDERS = {
@@ -43,7 +44,7 @@ def load_osvos(
         raise _wrong_weights(checkpoint, "osvos-parent") from error
     return OsvosPropagator(
         state, info, device=device, updates=UPDATES[effort] if updates is None else updates,
-        long_edge_px=LONG_EDGES_PX[effort],
+        long_edge_px=OSVOS_LONG_EDGES_PX[effort],
     )  # fmt: skip
 
 

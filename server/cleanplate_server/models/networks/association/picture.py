@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-LONG_EDGE_PX = 1040
-"""Larger pictures are reduced to this: 1.3 times the long edge that the networks were trained for."""
+from cleanplate_server.models.networks.seen_sizes import LONG_EDGE_PX
+
 _STRIDE = 16
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)

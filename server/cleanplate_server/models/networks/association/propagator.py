@@ -9,13 +9,12 @@ short one. Objects followed together know of each other: a pixel belongs to one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 from cleanplate_server.models.networks.association.following import Follower, Rules
 from cleanplate_server.models.networks.association.network import OBJECTS_PER_BANK, AssociationNetwork
-from cleanplate_server.models.networks.association.picture import LONG_EDGE_PX
 from cleanplate_server.models.networks.association.tracker import AssociationTracker, Sight
+from cleanplate_server.models.networks.seen_sizes import ASSOCIATION_LONG_EDGES_PX
 from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import Effort, EngineInfo, Frames, Key
 
@@ -29,19 +28,8 @@ _SMALLER = 0.7
 """Of the long edge, when memory is short: about half of the tokens, a quarter of what attention needs."""
 
 
-@dataclass(frozen=True)
-class _Means:
-    """What an effort may use: the long edge that the network sees, and how many followed frames stay stored."""
-
-    long_edge_px: int
-    stored_frames: int
-
-
-_MEANS: Mapping[Effort, _Means] = {
-    "fast": _Means(long_edge_px=640, stored_frames=3),
-    "balanced": _Means(long_edge_px=LONG_EDGE_PX, stored_frames=6),
-    "best": _Means(long_edge_px=LONG_EDGE_PX, stored_frames=12),
-}
+_STORED_FRAMES: Mapping[Effort, int] = {"fast": 3, "balanced": 6, "best": 12}
+"""Followed frames that stay stored."""
 
 
 class AssociationPropagator:
@@ -59,17 +47,16 @@ class AssociationPropagator:
         self, network: AssociationNetwork, info: EngineInfo, *, effort: Effort = "balanced",
         long_edge_px: int | None = None, precision: Precision | None = None,
     ) -> None:  # fmt: skip
-        means = _MEANS[effort]
         rules = Rules(
             network.variant.long_term_gap,
-            long_term_limit=means.stored_frames,
+            long_term_limit=_STORED_FRAMES[effort],
             given_limit=GIVEN_FRAMES,
             stores_halves=True,
         )
         self._network = network
         self._effort: Effort = effort
         self._precision = precision
-        self._long_edge_px = long_edge_px or means.long_edge_px
+        self._long_edge_px = long_edge_px or ASSOCIATION_LONG_EDGES_PX[effort]
         on_gpu = next(network.parameters()).device.type == "cuda"
         halves = precision == "half" if precision is not None else on_gpu
         self._sight = Sight(Follower(network, rules), self._long_edge_px, halves=halves, name=info.name)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from cleanplate_server.models.memory_need import MemoryNeed, network_need
 from cleanplate_server.models.networks.filling.budget import device_budget
 from cleanplate_server.models.networks.filling.regions import Size
 from cleanplate_server.models.networks.filling.schedule import REFERENCE_LIMITS
 from cleanplate_server.models.networks.filling.traits import TRAITS, WindowTraits
 from cleanplate_server.models.protocols import Effort
 
-_LIBRARY_BYTES = 672 << 20
-"""PyTorch with what it loads; measured on a CPU."""
-_DRIVER_BYTES = 2 << 30
-"""Of the host, for a GPU's libraries; not measured."""
-_CONTEXT_BYTES = 640 << 20
-"""Of the device, for its context and kernels; not measured."""
 _FRAME_BYTES = 13
 """A float32 pixel of three colours and its hole, as a window is put together."""
 _FILLED_BYTES = 12
@@ -23,19 +16,6 @@ _PATIENCE: dict[Effort, float] = {"fast": 1.1, "balanced": 2.2, "best": 4.4}
 """On a processor: times the pixels that a network was trained at, shown at most; more takes minutes a frame."""
 _HOLE_SHARE = 0.25
 """Of the picture, that a hole with its rim is taken to fill at most: larger ones are told too low."""
-
-
-@dataclass(frozen=True)
-class MemoryNeed:
-    """Memory beside what every job needs.
-
-    Args:
-        host_bytes: of the machine.
-        device_bytes: of the GPU; 0 where the work is the processor's.
-    """
-
-    host_bytes: int = 0
-    device_bytes: int = 0
 
 
 def window_budget(name: str, effort: Effort, *, device: str) -> int:
@@ -76,11 +56,7 @@ def fill_need(name: str, picture: Size, effort: Effort, *, device: str, weights_
     kept = sum(range(traits.schedule.local_limit, 0, -traits.schedule.stride))
     hole = _HOLE_SHARE * picture[0] * picture[1]
     held = round(seen * count * _FRAME_BYTES + hole * kept * _FILLED_BYTES)
-    if device == "cpu":
-        return MemoryNeed(_LIBRARY_BYTES + 2 * weights_bytes + window + held)
-    return MemoryNeed(
-        _LIBRARY_BYTES + _DRIVER_BYTES + 2 * weights_bytes + held, _CONTEXT_BYTES + weights_bytes + window
-    )
+    return network_need(device=device, weights_bytes=weights_bytes, work_bytes=window, held_bytes=held)
 
 
 def window_frames(traits: WindowTraits, effort: Effort) -> int:
