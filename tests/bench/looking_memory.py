@@ -39,8 +39,9 @@ from cleanplate_server.models.protocols import (
 from moving_shot import MovingShot
 from process_memory import peak_bytes
 
-_FRAMES = {"sam": 9, "osvos": 4, "": 34}
-"""So many that all is full that is remembered: six masks; nothing; six frames, five apart."""
+_FRAMES = {"sam": 9, "osvos": 4}
+_STORING_FRAMES = {"fast": 19, "balanced": 34, "best": 64}
+"""So many that all that is remembered is full: six masks; nothing; by effort 3, 6 or 12 frames, five apart."""
 _UPDATES = 5
 
 
@@ -95,7 +96,8 @@ def _kinds(name: str) -> tuple[EngineKind, ...]:
 
 
 def _measure(options: argparse.Namespace, name: str, kind: EngineKind, place: Path) -> None:
-    count = next(count for begin, count in _FRAMES.items() if name.startswith(begin))
+    storing = _STORING_FRAMES[options.effort]
+    count = next((count for begin, count in _FRAMES.items() if name.startswith(begin)), storing)
     shot = MovingShot(options.size, options.size[0] // 3, count=count)
     shot.rgb(0)
     began, used, started = time.monotonic(), time.process_time(), peak_bytes()

@@ -57,7 +57,8 @@ class Candidate:
         flow: float32 [h, w, 2], working pixels.
         rgb: float32 [h, w, 3], colour fitted.
         offset: float32 [h, w, 3], what was added for that.
-        seen: bool [h, w].
+        shown: bool [h, w], where it has pixels.
+        seen: bool [h, w], where these fit around the hole.
         error: float32 [h, w], how badly it fits at the rim, continued inwards.
     """
 
@@ -66,6 +67,7 @@ class Candidate:
     flow: Field
     rgb: RGB
     offset: Field
+    shown: Mask
     seen: Mask
     error: Luma
 
@@ -77,15 +79,13 @@ def candidate(target: Target, source: Registered, layer: int) -> Candidate | Non
     """
     flow = np.ascontiguousarray(enlarge(source.carried, target.size)[target.inner])
     places = source.view.places(target, target.lattice[target.inner] + flow)
-    seen = sample_free(source.view.free, places) > 0
-    if not (seen & target.hole[target.inner]).any():
+    shown = sample_free(source.view.free, places) > 0
+    if not (shown & target.hole[target.inner]).any():
         return None
     rgb = sample(source.view.rgb, places)
-    offset, error = _fit_colour(target, rgb, seen & target.known[target.inner])
-    seen &= error < _MISFIT + _GRAIN * target.grain
-    if not (seen & target.hole[target.inner]).any():
-        return None
-    return Candidate(source, layer, flow, rgb + offset, offset, seen, error)
+    offset, error = _fit_colour(target, rgb, shown & target.known[target.inner])
+    seen = shown & (error < _MISFIT + _GRAIN * target.grain)
+    return Candidate(source, layer, flow, rgb + offset, offset, shown, seen, error)
 
 
 def _fit_colour(target: Target, rgb: RGB, comparable: Mask) -> tuple[Field, Luma]:

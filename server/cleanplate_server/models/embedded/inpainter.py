@@ -197,12 +197,15 @@ class PlateFiller:
                 frames = islice(self._ladder(target, way), self._settings.sources)
                 for source in trail(frames, layer=layer.seen, velocity=layer.velocity):
                     found.append(candidate(target, source, number))
-        seen = [made for made in found if made is not None]
-        seen += self._given_candidates(target, trail, layers[0], {made.source.view.frame for made in seen})
-        missing = target.hole[target.inner].copy()
-        for made in seen:
-            missing &= ~made.seen
-        return seen + self._far_candidates(target, trail, layers[0], missing) if missing.any() else seen
+        shown = [made for made in found if made is not None]
+        shown += self._given_candidates(target, trail, layers[0], {made.source.view.frame for made in shown})
+        hole = target.hole[target.inner]
+        missing = hole.copy()
+        for made in shown:
+            missing &= ~made.shown
+        if missing.any():
+            shown += self._far_candidates(target, trail, layers[0], missing)
+        return [made for made in shown if (made.seen & hole).any()]
 
     def _given_candidates(self, target: Target, trail: _Trail, layer: Layer, reached: set[int]) -> list[Candidate]:
         """From frames that a person cleaned and no ladder reached: over ever wider steps, else in one."""
@@ -235,7 +238,7 @@ class PlateFiller:
                 made = candidate(target, source, 0) if source.view.distance > reached else None
                 if made is not None:
                     far.append(made)
-                    missing &= ~made.seen
+                    missing &= ~made.shown
         return far
 
     def _far_frames(self, target: Target, way: int, reached: int, missing: Mask) -> Iterator[int]:

@@ -47,7 +47,7 @@ _LATER_SAM = _fixed(1088, copies=1)
 
 def _association(name: str) -> _Cost:
     """Those that end with l remember followed frames; DeAOT keeps two memories."""
-    each_bytes = 600 if not name.endswith("l") else 1800 if "deaot" in name else 850
+    each_bytes = 600 if not name.endswith("l") else 2000 if "deaot" in name else 1000
     return _Cost(96 << 20, each_bytes, ASSOCIATION_LONG_EDGES_PX)
 
 
