@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from cleanplate_server.models.memory_need import MemoryNeed, network_need
 from cleanplate_server.models.network_entries import ASSOCIATION_NAMES, LATER_SAM_NAMES
-from cleanplate_server.models.networks.seen_sizes import ASSOCIATION_LONG_EDGES_PX, OSVOS_LONG_EDGES_PX
+from cleanplate_server.models.networks.seen_sizes import ASSOCIATION_LONG_EDGES_PX, OSVOS_LONG_EDGES_PX, STORED_FRAMES
 from cleanplate_server.models.protocols import Effort, EngineKind
 
 
@@ -21,12 +21,14 @@ class _Cost:
     Args:
         fixed_bytes: whatever the picture.
         each_bytes: for each pixel of a picture as it is seen.
+        stored_bytes: the same for each frame that stays stored.
         edges_px: longest side that is seen, by effort; None where every picture is made the same size, which is fixed.
         copies: of the weights while they are read; a folder's are taken as they lie in the file.
     """
 
     fixed_bytes: int
     each_bytes: int = 0
+    stored_bytes: int = 0
     edges_px: Mapping[Effort, int] | None = None
     copies: int = 2
 
@@ -35,7 +37,8 @@ class _Cost:
         if self.edges_px is None:
             return self.fixed_bytes
         share = min(1.0, self.edges_px[effort] / max(size))
-        return self.fixed_bytes + round(self.each_bytes * size[0] * size[1] * share**2)
+        each_bytes = self.each_bytes + self.stored_bytes * STORED_FRAMES[effort]
+        return self.fixed_bytes + round(each_bytes * size[0] * size[1] * share**2)
 
 
 def _fixed(mebibytes: int, *, copies: int = 2) -> _Cost:
@@ -47,8 +50,10 @@ _LATER_SAM = _fixed(1088, copies=1)
 
 def _association(name: str) -> _Cost:
     """Those that end with l remember followed frames; DeAOT keeps two memories."""
-    each_bytes = 600 if not name.endswith("l") else 2000 if "deaot" in name else 1000
-    return _Cost(96 << 20, each_bytes, ASSOCIATION_LONG_EDGES_PX)
+    if not name.endswith("l"):
+        return _Cost(96 << 20, 600, edges_px=ASSOCIATION_LONG_EDGES_PX)
+    each_bytes, stored_bytes = (600, 190) if "deaot" in name else (400, 100)
+    return _Cost(96 << 20, each_bytes, stored_bytes, ASSOCIATION_LONG_EDGES_PX)
 
 
 _COSTS: Mapping[tuple[EngineKind, str], _Cost] = {
@@ -58,7 +63,7 @@ _COSTS: Mapping[tuple[EngineKind, str], _Cost] = {
     **{("segmenter", name): _LATER_SAM for name in LATER_SAM_NAMES},
     **{("propagator", name): _LATER_SAM for name in LATER_SAM_NAMES},
     **{("propagator", name): _association(name) for name in ASSOCIATION_NAMES},
-    ("propagator", "osvos"): _Cost(128 << 20, 2900, OSVOS_LONG_EDGES_PX),
+    ("propagator", "osvos"): _Cost(128 << 20, 2900, edges_px=OSVOS_LONG_EDGES_PX),
     ("name-finder", "maskrcnn"): _fixed(960),
     ("name-finder", "maskrcnn-v2"): _fixed(960),
     ("name-finder", "grounding-dino"): _fixed(1600, copies=1),

@@ -1,4 +1,4 @@
-"""How large the networks that follow objects see frames; told without loading PyTorch."""
+"""How large the networks that follow objects see frames, and how many they keep; told without loading PyTorch."""
 
 from __future__ import annotations
 
@@ -11,3 +11,5 @@ LONG_EDGE_PX = 1040
 ASSOCIATION_LONG_EDGES_PX: Mapping[Effort, int] = {"fast": 640, "balanced": LONG_EDGE_PX, "best": LONG_EDGE_PX}
 OSVOS_LONG_EDGES_PX: Mapping[Effort, int] = {"fast": 640, "balanced": 854, "best": 1068}
 """The parent saw 854 x 480, and 1.25 times that at most."""
+STORED_FRAMES: Mapping[Effort, int] = {"fast": 3, "balanced": 6, "best": 12}
+"""Followed frames that stay stored by AOT and DeAOT, where they remember any."""

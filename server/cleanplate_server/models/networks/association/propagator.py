@@ -8,13 +8,13 @@ short one. Objects followed together know of each other: a pixel belongs to one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 from cleanplate_server.models.networks.association.following import Follower, Rules
 from cleanplate_server.models.networks.association.network import OBJECTS_PER_BANK, AssociationNetwork
 from cleanplate_server.models.networks.association.tracker import AssociationTracker, Sight
-from cleanplate_server.models.networks.seen_sizes import ASSOCIATION_LONG_EDGES_PX
+from cleanplate_server.models.networks.seen_sizes import ASSOCIATION_LONG_EDGES_PX, STORED_FRAMES
 from cleanplate_server.models.prompt_checks import refuse_unusable_keys
 from cleanplate_server.models.protocols import Effort, EngineInfo, Frames, Key
 
@@ -26,10 +26,6 @@ _MORE_KEY_FRAMES = 3
 _LEAST_LONG_EDGE_PX = 480
 _SMALLER = 0.7
 """Of the long edge, when memory is short: about half of the tokens, a quarter of what attention needs."""
-
-
-_STORED_FRAMES: Mapping[Effort, int] = {"fast": 3, "balanced": 6, "best": 12}
-"""Followed frames that stay stored."""
 
 
 class AssociationPropagator:
@@ -49,7 +45,7 @@ class AssociationPropagator:
     ) -> None:  # fmt: skip
         rules = Rules(
             network.variant.long_term_gap,
-            long_term_limit=_STORED_FRAMES[effort],
+            long_term_limit=STORED_FRAMES[effort],
             given_limit=GIVEN_FRAMES,
             stores_halves=True,
         )
