@@ -162,8 +162,8 @@ class SessionTakes:
         effort = session.state.settings.effort
         rate = measured_rate(self.records(session), effort)
         seconds = estimate_seconds(media.size, len(frames), open_count, effort) if rate is None else rate * len(frames)
-        kinds = _kinds(session)[1:]  # every object has its mask: nothing is left to be found
-        engines = [(kind, session.state.engine(kind)) for kind in kinds]
+        # every object has its mask: nothing is left to be found
+        engines = [(kind, session.state.engine(kind)) for kind in _kinds(session) if kind != "segmenter"]
         needed = engines_memory(self._registry, media, EFFORTS[effort], engines).host_bytes
         return picker_pb2.EstimateTakeResponse(
             memory_bytes=needed,
